@@ -1,0 +1,258 @@
+import type { Channel, ChannelKind, CloseHandler, PingHandler, ReceiveHandler, SendOptions } from "./channel.ts";
+import { type Answer, type Data, discard, isAnswer, isStream, type NormalBody, normaliseBody } from "./data.ts";
+import type { Environment } from "./environment.ts";
+import { ChannelErrorOf, type HandlerName, invalidArgument } from "./errors.ts";
+import { isThenable, type Mailbox } from "./mailbox.ts";
+import { bytesOf } from "./message.ts";
+import type { Payload } from "./payload.ts";
+import { type ClosedWith, closedWith, isSendableCloseCode, maxReasonBytes } from "./status.ts";
+import { StreamBodyQueue } from "./stream-body.ts";
+
+/** What a channel sends, brought into the form in which transports take it. */
+export type Outgoing = {
+  readonly status: number | undefined;
+  readonly headers: Answer["headers"];
+  readonly body: NormalBody;
+};
+
+/** Told once that a channel is closed. The same function serves any number of channels. */
+export type DepartureListener = (channel: BaseChannel) => void;
+
+let channelCount = 0;
+
+/**
+ * The life of a channel, whatever carries it: handlers set once, closed once, the close handler once and last.
+ *
+ * A transport extends it with `transmit` and `end`, and tells it what the peer does.
+ */
+export abstract class BaseChannel implements Channel {
+  readonly request: Request;
+  protected readonly environment: Environment;
+  readonly #number: number = ++channelCount;
+  /** False as soon as the end is certain, which may be before the last bytes of a stream have left. */
+  #isOpen = true;
+  #closed: ClosedWith | undefined;
+  #isAnnounced = false;
+  #closeHandler: CloseHandler | undefined;
+  #receiveHandler: ReceiveHandler | undefined;
+  #pingHandler: PingHandler | undefined;
+  #departures: Set<DepartureListener> | undefined;
+  #streams: StreamBodyQueue | undefined;
+
+  constructor(request: Request, environment: Environment) {
+    this.request = request;
+    this.environment = environment;
+  }
+
+  abstract get kind(): ChannelKind;
+  abstract get isWebSocket(): boolean;
+  abstract get bufferedAmount(): number;
+  abstract drained(): Promise<void>;
+  abstract flushed(): Promise<void>;
+
+  /** Throws for what this transport cannot send, before anything is written. */
+  protected abstract check(outgoing: Outgoing): void;
+  /** Sends what was checked; a stream only through {@link streams}. @returns false when it ran into the hard limit */
+  protected abstract transmit(outgoing: Outgoing, close: boolean): boolean;
+  /** Sends one message that is shared with other channels. */
+  protected abstract transmitShared(payload: Payload, close: boolean): boolean;
+  /** Ends the transport in good order and calls {@link finish}. */
+  protected abstract end(code: number, reason: string): void;
+  /** Ends the channel because the application failed: a handler threw before it was done, or a body broke off. */
+  abstract fail(): void;
+  /** Messages on their way to the receive handler, where the transport has any. */
+  protected abstract get mailbox(): Mailbox | undefined;
+
+  get id(): string {
+    return `channel-${this.#number.toString(36)}`;
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  /** How the channel ended; undefined while it has not. */
+  get closed(): ClosedWith | undefined {
+    return this.#closed;
+  }
+
+  protected get receiveHandler(): ReceiveHandler | undefined {
+    return this.#receiveHandler;
+  }
+
+  send(data: Data, options?: SendOptions): boolean {
+    if (!this.#isOpen) {
+      discard(sourceOf(data));
+      return false;
+    }
+    const outgoing = normalise(data);
+    this.check(outgoing);
+    const close = options?.close ?? !this.isWebSocket;
+    if (close) this.#isOpen = false;
+    if (this.#streams?.isActive === true) return this.#streams.queue(() => this.transmit(outgoing, close), outgoing.body);
+    return this.transmit(outgoing, close);
+  }
+
+  /** Sends a message that many channels get. For stores: an application calls `send`. */
+  sendShared(payload: Payload, close: boolean): boolean {
+    if (!this.#isOpen) return false;
+    if (close) this.#isOpen = false;
+    if (this.#streams?.isActive === true) {
+      return this.#streams.queue(() => this.transmitShared(payload, close), payload.bytes);
+    }
+    return this.transmitShared(payload, close);
+  }
+
+  close(code = 1000, reason = ""): boolean {
+    if (!this.#isOpen) return false;
+    checkClose(code, reason);
+    this.#isOpen = false;
+    if (this.#streams?.isActive === true) this.#streams.stop(() => this.end(code, reason));
+    else this.end(code, reason);
+    return true;
+  }
+
+  onReceive(handler: ReceiveHandler): void {
+    this.#receiveHandler = this.#once("onReceive", this.#receiveHandler, handler);
+    this.mailbox?.start(handler);
+  }
+
+  onPing(handler: PingHandler): void {
+    this.#pingHandler = this.#once("onPing", this.#pingHandler, handler);
+  }
+
+  onClose(handler: CloseHandler): void {
+    this.#closeHandler = this.#once("onClose", this.#closeHandler, handler);
+    if (this.#isAnnounced) this.#callCloseHandler();
+  }
+
+  /** Calls back, before the close handler, when the channel is closed. For what must forget it: stores, registries. */
+  onDeparture(callback: DepartureListener): void {
+    if (this.#closed === undefined) (this.#departures ??= new Set()).add(callback);
+    else callback(this);
+  }
+
+  /** Takes back {@link onDeparture}. */
+  offDeparture(callback: DepartureListener): void {
+    this.#departures?.delete(callback);
+  }
+
+  /** Where bodies wait that are read piece by piece, and everything sent behind them. */
+  protected get streams(): StreamBodyQueue {
+    return (this.#streams ??= new StreamBodyQueue(this.environment, {
+      failed: (cause) => {
+        this.report(new ChannelErrorOf("BODY_FAILED", { channelId: this.id, reason: "its source failed" }, { cause }));
+        this.fail();
+      },
+      hasRoomFor: (bytes) => this.hasRoomFor(bytes),
+    }));
+  }
+
+  protected abstract hasRoomFor(bytes: number): boolean;
+
+  /** No send and no close succeeds from here on. */
+  protected shut(): void {
+    this.#isOpen = false;
+  }
+
+  /**
+   * The channel is over. The first call decides how.
+   *
+   * @param dropsQueued - whether messages that no handler has begun are dropped: true when this side closed
+   */
+  protected finish(closed: ClosedWith, dropsQueued: boolean): void {
+    if (this.#closed !== undefined) return;
+    this.#isOpen = false;
+    this.#closed = closed;
+    this.#streams?.cancel();
+    for (const callback of this.#departures ?? []) callback(this);
+    this.#departures = undefined;
+    if (dropsQueued) this.mailbox?.clear();
+    this.#announceWhenQuiet();
+  }
+
+  protected handlePing(data: Uint8Array): void {
+    const handler = this.#pingHandler;
+    if (handler !== undefined && this.#isOpen) this.#call("onPing", () => handler(data));
+  }
+
+  /** Reports what a function of the application threw. */
+  handlerFailed(handler: HandlerName, cause: unknown): void {
+    this.report(new ChannelErrorOf("HANDLER_FAILED", { handler, channelId: this.id }, { cause }));
+  }
+
+  protected report(error: Parameters<Environment["report"]>[0]): void {
+    this.environment.report(error);
+  }
+
+  #announceWhenQuiet(): void {
+    const mailbox = this.mailbox;
+    if (mailbox === undefined || mailbox.isQuiet) {
+      this.#announce();
+      return;
+    }
+    // A handler that never returns must not keep the end from the application.
+    const timer = setTimeout(() => this.#announce(), this.environment.limits.closeGraceMs);
+    mailbox.whenQuiet(() => {
+      clearTimeout(timer);
+      this.#announce();
+    });
+  }
+
+  #announce(): void {
+    if (this.#isAnnounced) return;
+    this.#isAnnounced = true;
+    this.mailbox?.clear();
+    this.#callCloseHandler();
+  }
+
+  #callCloseHandler(): void {
+    const handler = this.#closeHandler;
+    const closed = this.#closed;
+    if (handler !== undefined && closed !== undefined) this.#call("onClose", () => handler(closed.status, closed.detail));
+  }
+
+  #call(name: HandlerName, run: () => void | Promise<void>): void {
+    try {
+      const result = run();
+      if (isThenable(result)) result.then(undefined, (cause: unknown) => this.handlerFailed(name, cause));
+    } catch (cause) {
+      this.handlerFailed(name, cause);
+    }
+  }
+
+  #once<Handler>(name: "onReceive" | "onClose" | "onPing", present: Handler | undefined, handler: Handler): Handler {
+    if (typeof handler !== "function") throw invalidArgument(`the handler of ${name}`, "a function", handler);
+    if (present !== undefined) throw new ChannelErrorOf("HANDLER_ALREADY_SET", { handler: name });
+    return handler;
+  }
+}
+
+/** The end as this side brought it about. */
+export function closedHere(code = 1000, reason = ""): ClosedWith {
+  return closedWith("server-close", code, reason);
+}
+
+function normalise(data: Data): Outgoing {
+  if (typeof data === "string") return { status: undefined, headers: undefined, body: data };
+  if (!isAnswer(data)) return { status: undefined, headers: undefined, body: normaliseBody(data) };
+  return { status: data.status, headers: data.headers, body: normaliseBody(data.body) };
+}
+
+/** The stream that a refused send would leave open. Never throws: a closed channel refuses anything alike. */
+function sourceOf(data: unknown): NormalBody {
+  if (isStream(data)) return data;
+  if (typeof data === "object" && data !== null && "body" in data && isStream(data.body)) return data.body;
+  return undefined;
+}
+
+function checkClose(code: number, reason: string): void {
+  if (!isSendableCloseCode(code)) {
+    throw invalidArgument("the close code", "1000 to 1003, 1007 to 1014, or 3000 to 4999", code);
+  }
+  if (typeof reason !== "string") throw invalidArgument("the close reason", "a string", reason);
+  const reasonBytes = bytesOf(reason).length;
+  if (reasonBytes > maxReasonBytes) {
+    throw invalidArgument("the close reason", `at most ${maxReasonBytes} bytes of UTF-8`, reasonBytes);
+  }
+}

@@ -1,0 +1,102 @@
+import { Readable } from "node:stream";
+import { invalidArgument } from "./errors.ts";
+import { bytesOf, type Message } from "./message.ts";
+
+/** A source that is read to its end while it is sent, one chunk for each piece it yields. */
+export type StreamBody = ReadableStream<Uint8Array | string> | AsyncIterable<Uint8Array | string>;
+
+/**
+ * What a response or a message can be made of.
+ *
+ * `null` is empty. A sequence is the concatenation of its elements: bytes as they are, anything else as its string form.
+ * A `Blob` is the way to send a file (`fs.openAsBlob`); a Node stream is a `StreamBody`.
+ */
+export type Body = null | undefined | string | Uint8Array | ArrayBuffer | Blob | readonly unknown[] | StreamBody;
+
+export type HeaderValue = string | number | boolean | null | undefined;
+
+/** Header fields: an object (a list gives one line an element, null leaves the field out), pairs, or a `Headers`. */
+export type HeaderFields =
+  | Readonly<Record<string, HeaderValue | readonly HeaderValue[]>>
+  | Iterable<readonly [string, string]>;
+
+/** What a channel sends: a body alone, or an answer with status and headers, which only HTTP can carry. */
+export type Data = Body | Answer;
+export type Answer = {
+  /** 200 to 999. Default: 200. */
+  readonly status?: number;
+  readonly headers?: HeaderFields;
+  readonly body?: Body;
+};
+
+/** A body in the two forms in which transports take it. Undefined: nothing to send. */
+export type NormalBody = Message | StreamBody | undefined;
+
+const allowed =
+  "a string, bytes (Uint8Array or ArrayBuffer), a Blob, a stream, an array, null, or { status, headers, body }";
+
+/** Tells an answer from a body. Throws for a plain object that is neither, which is nearly always forgotten JSON. */
+export function isAnswer(data: Data): data is Answer {
+  if (typeof data !== "object" || data === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(data);
+  if (prototype !== Object.prototype && prototype !== null) return false;
+  if (Symbol.asyncIterator in data) return false;
+  for (const key of Object.keys(data)) {
+    if (key !== "status" && key !== "headers" && key !== "body") {
+      throw invalidArgument("data", `${allowed}; use JSON.stringify for other objects`, `an object with "${key}"`);
+    }
+  }
+  return true;
+}
+
+/** Brings a body into the form in which it is sent. Throws `INVALID_ARGUMENT` for what no transport can carry. */
+export function normaliseBody(body: Body): NormalBody {
+  if (body === null || body === undefined) return undefined;
+  if (typeof body === "string" || body instanceof Uint8Array) return body;
+  if (body instanceof ArrayBuffer) return new Uint8Array(body);
+  if (body instanceof Blob) return body.stream();
+  if (Array.isArray(body)) return concatenate(body);
+  if (isStream(body)) return body;
+  throw invalidArgument("data", allowed, body);
+}
+
+/** Whether a normal body has to be read piece by piece. */
+export function isStream(body: unknown): body is StreamBody {
+  return typeof body === "object" && body !== null && Symbol.asyncIterator in body;
+}
+
+function concatenate(elements: readonly unknown[]): Message {
+  const hasBytes = elements.some((element) => element instanceof Uint8Array);
+  if (!hasBytes) return elements.map(textOf).join("");
+  return Buffer.concat(elements.map((element) => (element instanceof Uint8Array ? element : bytesOf(textOf(element)))));
+}
+
+function textOf(element: unknown): string {
+  if (element === null || element === undefined) return "";
+  if (typeof element === "symbol" || typeof element === "function") {
+    throw invalidArgument("data", "an array whose elements have a string form", element);
+  }
+  // oxlint-disable-next-line typescript/no-base-to-string -- the string form is what the caller asked for
+  return String(element);
+}
+
+/** Lets go of a source that will not be read: files and sockets behind it would stay open otherwise. */
+export function discard(body: NormalBody): void {
+  if (!isStream(body)) return;
+  if (body instanceof Readable) {
+    // A file that does not exist reports it after this call; nobody is left to hear it.
+    body.on("error", ignore);
+    body.destroy();
+  } else if (body instanceof ReadableStream) body.cancel().catch(ignore);
+  else void Promise.resolve(body[Symbol.asyncIterator]().return?.()).catch(ignore);
+}
+
+function ignore(): void {
+  // The source is given up; its last words change nothing.
+}
+
+/** One piece of a stream as bytes. Throws for what is neither text nor bytes. */
+export function chunkBytes(chunk: unknown): Buffer {
+  if (typeof chunk === "string" || chunk instanceof Uint8Array) return bytesOf(chunk);
+  throw invalidArgument("a piece of a stream", "text or bytes", chunk);
+}

@@ -1,0 +1,88 @@
+/**
+ * What each code carries in `details`.
+ *
+ * Misuse is thrown where it happens; faults of handlers and of peers reach `onError` and nothing else.
+ */
+export type ErrorDetails = {
+  /** A value given to channelkit is not one of those it takes. */
+  readonly INVALID_ARGUMENT: { readonly argument: string; readonly expected: string; readonly received: string };
+  /** A second receive, close or ping handler was registered on a channel. */
+  readonly HANDLER_ALREADY_SET: { readonly handler: "onReceive" | "onClose" | "onPing" };
+  /** `withChannel` was given a request that has no channel to give. */
+  readonly CHANNEL_UNAVAILABLE: { readonly reason: string };
+  /** The server could not listen on the address it was given. */
+  readonly LISTEN_FAILED: { readonly hostname: string; readonly port: number };
+  /** A function of the application threw or rejected. */
+  readonly HANDLER_FAILED: { readonly handler: HandlerName; readonly channelId?: string };
+  /** A request handler answered with something that is not a `Response`. */
+  readonly HANDLER_RETURNED_NOTHING: { readonly received: string };
+  /** A handler took the channel of a request and answered the request itself, too. */
+  readonly ANSWERED_TWICE: { readonly channelId: string };
+  /** A stream given as a body failed, or could not be sent. */
+  readonly BODY_FAILED: { readonly channelId?: string; readonly reason: string };
+  /** A peer broke a protocol; its connection is closed. */
+  readonly PEER_FAULT: { readonly rule: string; readonly remoteAddress: string };
+};
+
+export type HandlerName = "request" | "use" | "onReceive" | "onClose" | "onPing" | "broadcast";
+export type ErrorCode = keyof ErrorDetails;
+
+const messages: { readonly [Code in ErrorCode]: (details: ErrorDetails[Code]) => string } = {
+  INVALID_ARGUMENT: (d) => `${d.argument} must be ${d.expected}, but it is ${d.received}`,
+  HANDLER_ALREADY_SET: (d) =>
+    `${d.handler} is set already: a channel takes one handler of each sort. Delegate to a variable to change it`,
+  CHANNEL_UNAVAILABLE: (d) => `No channel for this request: ${d.reason}`,
+  LISTEN_FAILED: (d) => `The server cannot listen on ${d.hostname} port ${d.port}`,
+  HANDLER_FAILED: (d) =>
+    `The ${d.handler} handler${d.channelId === undefined ? "" : ` of channel ${d.channelId}`} threw`,
+  HANDLER_RETURNED_NOTHING: (d) => `A request handler must return a Response, but it returned ${d.received}`,
+  ANSWERED_TWICE: (d) => `The handler took channel ${d.channelId} and returned another response, too`,
+  BODY_FAILED: (d) =>
+    `A body could not be sent${d.channelId === undefined ? "" : ` on channel ${d.channelId}`}: ${d.reason}`,
+  PEER_FAULT: (d) => `The peer at ${d.remoteAddress} was refused: ${d.rule}`,
+};
+
+/** One fault with its code. Recognise it with {@link isChannelError}, which also works across two copies of the package. */
+export class ChannelErrorOf<Code extends ErrorCode> extends Error {
+  override readonly name = "ChannelError";
+  readonly code: Code;
+  readonly details: ErrorDetails[Code];
+
+  constructor(code: Code, details: ErrorDetails[Code], options?: ErrorOptions) {
+    super(messages[code](details), options);
+    this.code = code;
+    this.details = details;
+  }
+}
+
+/** Every fault that channelkit raises: a union over the codes, so that `switch (error.code)` narrows `details`. */
+export type ChannelError = { [Code in ErrorCode]: ChannelErrorOf<Code> }[ErrorCode];
+
+/** Where faults that nobody called for are reported. It must not throw; what it throws is dropped. */
+export type ErrorListener = (error: ChannelError) => void;
+
+/** Tells whether a value is a fault raised by channelkit. */
+export function isChannelError(value: unknown): value is ChannelError {
+  return value instanceof Error && value.name === "ChannelError" && "code" in value && "details" in value;
+}
+
+/** An `INVALID_ARGUMENT` error that says what was wrong and what is allowed. */
+export function invalidArgument(
+  argument: string,
+  expected: string,
+  received: unknown,
+): ChannelErrorOf<"INVALID_ARGUMENT"> {
+  return new ChannelErrorOf("INVALID_ARGUMENT", { argument, expected, received: describe(received) });
+}
+
+/** A short description of any value for an error text: never the whole of it, which may be long or secret. */
+export function describe(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (typeof value === "string") return value.length > 40 ? `a string of ${value.length} characters` : JSON.stringify(value);
+  if (typeof value === "object") {
+    const constructor: unknown = value.constructor;
+    return typeof constructor === "function" && constructor !== Object ? `a ${constructor.name}` : "a plain object";
+  }
+  if (typeof value === "function") return "a function";
+  return `${typeof value} ${String(value)}`;
+}

@@ -1,0 +1,161 @@
+import { invalidArgument } from "./errors.ts";
+
+/**
+ * Every bound of the library, once. A number outside its range throws when the server is made.
+ *
+ * `docs/limits.md` is checked against this file.
+ */
+export type Limits = {
+  /** Largest message taken from a WebSocket. Bytes. Over it: Close 1009, status `message-too-big`. */
+  readonly maxMessageBytes: number;
+  /** Most fragments of one message, empty ones included. Over it: Close 1008. Source: ws 8.23 counts them so. */
+  readonly maxFragments: number;
+  /** Most pieces of one unfinished frame that are held. Over it: Close 1008. */
+  readonly maxBufferedChunks: number;
+  /** Largest request body; it is read whole before the handler runs. Bytes. Over it: 413 and the connection closes. */
+  readonly maxBodyBytes: number;
+  /** Longest request line or header line, with its line end. Bytes. Over it: 414 and the connection closes. */
+  readonly maxLineBytes: number;
+  /** All header bytes of a request, the request line included. Bytes. Over it: 431 and the connection closes. */
+  readonly maxHeaderBytes: number;
+  /** Most header lines of a request. Over it: 431 and the connection closes. */
+  readonly maxHeaders: number;
+  /** Requests whose handler runs and has neither answered nor taken the channel. Over it: 503, the connection stays. */
+  readonly maxPendingRequests: number;
+  /** Bytes that a client may send behind a request that is not answered yet. Over it: the connection is dropped. */
+  readonly maxPipelinedBytes: number;
+  /** Requests that a client may send behind one that is not answered yet. Over it: the connection is dropped. */
+  readonly maxPipelinedRequests: number;
+  /** Connections of the server in total. Over it: 503 and the connection closes. */
+  readonly maxConnections: number;
+  /**
+   * Connections from one socket address. Over it: 503 and the connection closes.
+   * As large as the total by default, because behind a proxy all clients share an address.
+   */
+  readonly maxConnectionsPerAddress: number;
+  /** From here on `drained()` waits. Bytes. */
+  readonly softBufferedBytes: number;
+  /**
+   * Most bytes that wait for a client. One send into an empty queue is always accepted, whatever its size.
+   * Over it: the channel closes with status `overflow` (WebSocket: Close 1013; HTTP: cut).
+   */
+  readonly maxBufferedBytes: number;
+  /** Messages that wait for a slow receive handler. At it: reading pauses, so that the client waits. */
+  readonly maxQueuedMessages: number;
+  /** Bytes of messages that wait for a slow receive handler. At it: reading pauses. */
+  readonly maxQueuedBytes: number;
+  /** How long reading may stay paused without a handler finishing. Milliseconds. Over it: Close 1013, `overflow`. */
+  readonly receiveStallTimeoutMs: number;
+  /** How long the close handler waits for receive handlers that run. Milliseconds. Then it is called all the same. */
+  readonly closeGraceMs: number;
+  /** How long a WebSocket waits for the answer to its Close frame. Milliseconds. Then the connection is cut. */
+  readonly closeTimeoutMs: number;
+  /** How long a refused client's input is thrown away so that it can read the refusal. Milliseconds. */
+  readonly lingerTimeoutMs: number;
+  /** Silence of a WebSocket after which it is pinged. Milliseconds; 0 turns pings off. */
+  readonly pingIntervalMs: number;
+  /** How long a ping may stay without any byte in answer. Milliseconds. Then: cut, status `abnormal`. */
+  readonly pongTimeoutMs: number;
+  /** How long a connection may stay open between two requests. Milliseconds. A parked or streaming one has no limit. */
+  readonly idleTimeoutMs: number;
+  /** How long the header lines of a request may take. Milliseconds. Over it: 408 and the connection closes. */
+  readonly headersTimeoutMs: number;
+  /** How long a whole request with its body may take to arrive. Milliseconds. Over it: 408 and the connection closes. */
+  readonly requestTimeoutMs: number;
+};
+
+const kibibyte = 1024;
+const mebibyte = 1024 * kibibyte;
+
+/** The defaults, each with the reason for its size. */
+export const defaultLimits: Limits = {
+  // http-kit 4 MB, ws 100 MiB, engine.io 1 MB: what a chat, a cursor or a token needs is far below all of them.
+  maxMessageBytes: mebibyte,
+  // A client that fragments for streaming sends kilobytes a fragment: 1024 of them carry the largest message.
+  maxFragments: 1024,
+  maxBufferedChunks: 16_384,
+  maxBodyBytes: mebibyte,
+  // http-kit and most proxies: 8 KiB a line, 64 KiB for all of them.
+  maxLineBytes: 8 * kibibyte,
+  maxHeaderBytes: 64 * kibibyte,
+  // Browsers send about 20; proxies add a handful.
+  maxHeaders: 100,
+  maxPendingRequests: 10_000,
+  // http-kit holds as much for a connection, then stops reading; stopping would hide that the client has left.
+  maxPipelinedBytes: 64 * kibibyte,
+  maxPipelinedRequests: 100,
+  // A common limit of descriptors for one process.
+  maxConnections: 20_000,
+  maxConnectionsPerAddress: 20_000,
+  // uWebSockets and Centrifugo use these two.
+  softBufferedBytes: 64 * kibibyte,
+  maxBufferedBytes: mebibyte,
+  maxQueuedMessages: 64,
+  maxQueuedBytes: mebibyte,
+  receiveStallTimeoutMs: 30_000,
+  closeGraceMs: 2_000,
+  closeTimeoutMs: 5_000,
+  lingerTimeoutMs: 5_000,
+  // Under the idle limits of 30 s that are common in proxies.
+  pingIntervalMs: 25_000,
+  pongTimeoutMs: 10_000,
+  // Above the 60 s for which common balancers keep a connection, so that it is they who close it.
+  idleTimeoutMs: 75_000,
+  headersTimeoutMs: 10_000,
+  requestTimeoutMs: 30_000,
+};
+
+/**
+ * How long one turn may spend on writing to many channels before it lets other work run. Milliseconds.
+ *
+ * A write is a system call of about 4 µs, so 10 000 of them would hold the event loop for 40 ms or more.
+ */
+export const turnBudgetMs = 10;
+
+/** Bounds of the history that a store keeps for each group, and of how many groups it keeps it for. */
+export type HistoryLimits = {
+  /** Messages kept for a group. Over it: the oldest is forgotten. */
+  readonly maxMessages: number;
+  /** Bytes of messages kept for a group, as they go out. Over it: the oldest is forgotten. */
+  readonly maxBytes: number;
+  /** How long a message is kept, and an empty group with its position. Milliseconds. */
+  readonly maxAgeMs: number;
+  /** Groups without members whose history is kept. Over it: that of the group left longest ago is forgotten. */
+  readonly maxEmptyGroups: number;
+};
+
+/** The defaults of a store that keeps a history. */
+export const defaultHistoryLimits: HistoryLimits = {
+  maxMessages: 1000,
+  maxBytes: mebibyte,
+  // Centrifugo's window; a phone that was in a tunnel or a lift comes back within it.
+  maxAgeMs: 300_000,
+  maxEmptyGroups: 10_000,
+};
+
+/** Fills in the defaults. Throws `INVALID_ARGUMENT` for a name that is no limit and for a number that is no amount. */
+export function resolveLimits(given: Partial<Limits> = {}): Limits {
+  return fillIn(given, defaultLimits, "limits");
+}
+
+/** As {@link resolveLimits}, for the history of a store. */
+export function resolveHistoryLimits(given: Partial<HistoryLimits>): HistoryLimits {
+  return fillIn(given, defaultHistoryLimits, "history");
+}
+
+function fillIn<Numbers extends object>(given: Partial<Numbers>, defaults: Numbers, argument: string): Numbers {
+  if (typeof given !== "object" || given === null) throw invalidArgument(argument, "an object of numbers", given);
+  const filled = { ...defaults };
+  for (const [name, value] of Object.entries(given)) {
+    if (!Object.hasOwn(defaults, name)) {
+      throw invalidArgument(argument, `an object with only ${Object.keys(defaults).join(", ")}`, name);
+    }
+    if (value === undefined) continue;
+    const lowest = name === "pingIntervalMs" ? 0 : 1;
+    if (typeof value !== "number" || !Number.isFinite(value) || value < lowest) {
+      throw invalidArgument(`${argument}.${name}`, `a finite number of at least ${lowest}`, value);
+    }
+    Object.assign(filled, { [name]: value });
+  }
+  return filled;
+}

@@ -1,0 +1,126 @@
+import { STATUS_CODES } from "node:http";
+import type { HeaderFields, HeaderValue } from "../channel/data.ts";
+import { invalidArgument } from "../channel/errors.ts";
+
+/** The status and fields of a response as the application wants them; framing is the server's. */
+export type Head = {
+  readonly status: number;
+  readonly fields: readonly (readonly [string, string])[];
+  /** The application asked for `Connection: close`. */
+  readonly closesConnection: boolean;
+  /** A Content-Length that the application gave; it counts only where there is no body to measure. */
+  readonly contentLength: number | undefined;
+};
+
+// RFC 9110 §5.6.2.
+const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+// RFC 9110 §5.5: no control character but the tab.
+// oxlint-disable-next-line no-control-regex -- these are the characters that must not get out
+const forbiddenInValue = /[\u0000-\u0008\u000a-\u001f\u007f]/;
+
+/** Fields that say how the message is framed or what becomes of the connection (RFC 9110 §7.6.1, RFC 9112 §6). */
+const framingFields: ReadonlySet<string> = new Set([
+  "connection",
+  "content-length",
+  "keep-alive",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+]);
+
+/**
+ * Checks a status and fields. Throws `INVALID_ARGUMENT` for what must not get on the wire.
+ *
+ * @param defaultFields - stand in when there is no field at all
+ */
+export function checkHead(
+  status: number | undefined,
+  headers: HeaderFields | undefined,
+  defaultFields: Head["fields"] = [],
+): Head {
+  return normaliseHead(checkStatus(status), headers, defaultFields);
+}
+
+function checkStatus(status: number | undefined): number {
+  if (status === undefined) return 200;
+  // An interim response is not an answer: the client would go on waiting for the final one (RFC 9110 §15.2).
+  if (typeof status === "number" && Number.isInteger(status) && status >= 200 && status <= 999) return status;
+  throw invalidArgument("status", "an integer from 200 to 999", status);
+}
+
+function normaliseHead(status: number, headers: HeaderFields | undefined, defaultFields: Head["fields"]): Head {
+  const fields: [string, string][] = [];
+  let isEmpty = true;
+  let closesConnection = false;
+  let contentLength: number | undefined;
+  for (const [name, value] of headerLines(headers)) {
+    isEmpty = false;
+    const lowerName = name.toLowerCase();
+    if (!framingFields.has(lowerName)) fields.push([name, value]);
+    else if (lowerName === "connection") closesConnection ||= /(?:^|,)\s*close\s*(?:,|$)/i.test(value);
+    else if (lowerName === "content-length" && /^\d{1,15}$/.test(value)) contentLength = Number(value);
+  }
+  return { status, fields: isEmpty ? defaultFields : fields, closesConnection, contentLength };
+}
+
+/** The header lines of any form of header fields, each checked. */
+export function* headerLines(headers: HeaderFields | undefined): Iterable<[string, string]> {
+  if (headers === undefined || headers === null) return;
+  if (typeof headers !== "object") throw invalidArgument("headers", "an object, pairs, or a Headers", headers);
+  const entries: Iterable<readonly [string, HeaderValue | readonly HeaderValue[]]> =
+    Symbol.iterator in headers ? headers : Object.entries(headers);
+  for (const [name, value] of entries) {
+    if (typeof name !== "string" || !token.test(name)) {
+      throw invalidArgument("the name of a header field", "a token (RFC 9110 §5.6.2)", name);
+    }
+    for (const element of Array.isArray(value) ? value : [value]) {
+      if (element === null || element === undefined) continue;
+      const text = String(element);
+      if (forbiddenInValue.test(text)) {
+        throw invalidArgument(`the header field ${name}`, "a value without control characters", element);
+      }
+      yield [name, text];
+    }
+  }
+}
+
+/** How a response is delimited and what happens to its connection. */
+export type Framing = {
+  readonly contentLength?: number | undefined;
+  readonly isChunked?: boolean;
+  /** Value of the Connection field; undefined for none. */
+  readonly connection: "close" | "Keep-Alive" | undefined;
+  readonly serverHeader: string | undefined;
+};
+
+/** The bytes of a response head. Non-ASCII in values goes out as UTF-8. */
+export function encodeHead(head: Head, framing: Framing): Buffer {
+  let text = `HTTP/1.1 ${head.status} ${STATUS_CODES[head.status] ?? ""}\r\n`;
+  let hasDate = false;
+  let hasServer = framing.serverHeader === undefined;
+  for (const [name, value] of head.fields) {
+    text += `${name}: ${value}\r\n`;
+    if (name.length === 4 && name.toLowerCase() === "date") hasDate = true;
+    if (name.length === 6 && name.toLowerCase() === "server") hasServer = true;
+  }
+  if (!hasDate) text += `Date: ${httpDate()}\r\n`;
+  if (!hasServer) text += `Server: ${framing.serverHeader}\r\n`;
+  if (framing.connection !== undefined) text += `Connection: ${framing.connection}\r\n`;
+  if (framing.contentLength !== undefined) text += `Content-Length: ${framing.contentLength}\r\n`;
+  if (framing.isChunked === true) text += "Transfer-Encoding: chunked\r\n";
+  return Buffer.from(`${text}\r\n`, "utf8");
+}
+
+let dateSecond = 0;
+let dateText = "";
+
+/** The time for a Date field (RFC 9110 §5.6.7), made once a second. */
+export function httpDate(): string {
+  const second = Math.floor(Date.now() / 1000);
+  if (second !== dateSecond) {
+    dateSecond = second;
+    dateText = new Date(second * 1000).toUTCString();
+  }
+  return dateText;
+}

@@ -1,0 +1,200 @@
+import { BaseChannel, closedHere, type Outgoing } from "../channel/base-channel.ts";
+import type { ChannelKind } from "../channel/channel.ts";
+import { isStream } from "../channel/data.ts";
+import type { Environment } from "../channel/environment.ts";
+import type { Mailbox } from "../channel/mailbox.ts";
+import { bytesOf } from "../channel/message.ts";
+import type { Payload } from "../channel/payload.ts";
+import { closedWith } from "../channel/status.ts";
+import { answerEncoders, sharedHead } from "./answers.ts";
+import { chunkOf } from "./chunk.ts";
+import { constantResponse } from "./constant-response.ts";
+import type { Exchange } from "./exchange.ts";
+import { checkHead, type Head } from "./head.ts";
+
+/** The type that browsers assume anyway, and http-kit's default; only for a send without any header. */
+const defaultFields: Head["fields"] = [["Content-Type", "text/html; charset=utf-8"]];
+const noContent: Head = { status: 204, fields: [], closesConnection: false, contentLength: undefined };
+
+/** The channel over one HTTP exchange: one answer, or one stream. */
+export class HttpChannel extends BaseChannel {
+  readonly #exchange: Exchange;
+  /** The head of the first send, from its check to its use. */
+  #head: Head | undefined;
+  #hasUsedHead = false;
+  #isStreaming = false;
+
+  constructor(request: Request, exchange: Exchange, environment: Environment) {
+    super(request, environment);
+    this.#exchange = exchange;
+  }
+
+  override get kind(): ChannelKind {
+    return this.#isStreaming ? "http-streaming" : "long-polling";
+  }
+
+  override get isWebSocket(): boolean {
+    return false;
+  }
+
+  override get bufferedAmount(): number {
+    return this.#exchange.outbox.bufferedAmount;
+  }
+
+  override drained(): Promise<void> {
+    return this.#exchange.outbox.drained();
+  }
+
+  override flushed(): Promise<void> {
+    return this.#exchange.outbox.flushed();
+  }
+
+  /** The client is gone, or sent more behind its request than it may. */
+  clientLeft(): void {
+    this.#exchange.abandon();
+    this.finish(closedWith("client-close", 1001, "", false), true);
+  }
+
+  /** The handler answered by itself: the channel has nothing left to do. */
+  supersede(): void {
+    if (this.#exchange.isAnswered) this.#exchange.end();
+    this.finish(closedHere(), true);
+  }
+
+  /** The last words when the server stops: a stream gets its end, a parked poll is told to come back. */
+  goAway(): void {
+    if (this.closed !== undefined) return;
+    this.shut();
+    if (this.#exchange.isAnswered) this.#exchange.end();
+    else constantResponse(this.#exchange, 503, [["Retry-After", "1"]]);
+    this.finish(closedHere(1001), true);
+  }
+
+  protected override get mailbox(): Mailbox | undefined {
+    return undefined;
+  }
+
+  protected override hasRoomFor(bytes: number): boolean {
+    return this.#exchange.outbox.hasRoomFor(bytes);
+  }
+
+  protected override check(outgoing: Outgoing): void {
+    if (!this.#hasUsedHead) this.#head = checkHead(outgoing.status, outgoing.headers, defaultFields);
+  }
+
+  protected override transmit({ body }: Outgoing, close: boolean): boolean {
+    if (isStream(body)) {
+      this.#transmitStream(body, close);
+      return true;
+    }
+    const bytes = body === undefined ? undefined : bytesOf(body);
+    if (this.#isStreaming) return this.#transmitChunk(close, bytes?.length ?? 0, () => bytes && this.#exchange.write(bytes));
+    const head = this.#takeHead();
+    if (close || this.#exchange.hasNoBody(head.status)) {
+      this.#complete(() => this.#exchange.answer(head, bytes));
+    } else {
+      this.#startStream(head);
+      if (bytes !== undefined) this.#exchange.write(bytes);
+    }
+    return true;
+  }
+
+  protected override transmitShared(payload: Payload, close: boolean): boolean {
+    const exchange = this.#exchange;
+    if (this.#isStreaming) {
+      const { bytes } = payload;
+      return this.#transmitChunk(close, bytes.length, () =>
+        exchange.writeShared(bytes, () => payload.encodedBy(chunkOf)),
+      );
+    }
+    const { variant } = exchange;
+    if (close && variant !== undefined) {
+      this.#complete(() => exchange.answerEncoded(payload.encodedBy(answerEncoders(this.environment)[variant])));
+    } else if (close || variant === undefined) {
+      this.#complete(() => exchange.answer(sharedHead(payload.contentType), payload.bytes));
+    } else {
+      this.#startStream(sharedHead(payload.contentType));
+      exchange.writeShared(payload.bytes, () => payload.encodedBy(chunkOf));
+    }
+    return true;
+  }
+
+  protected override end(code: number, reason: string): void {
+    if (this.#isStreaming) this.#exchange.end();
+    else this.#exchange.answer(noContent);
+    this.finish(closedHere(code, reason), true);
+  }
+
+  #transmitChunk(close: boolean, bytes: number, write: () => void): boolean {
+    if (bytes > 0 && !this.#exchange.outbox.hasRoomFor(bytes)) return this.#overflow();
+    write();
+    if (close) this.#complete(() => this.#exchange.end());
+    return true;
+  }
+
+  #transmitStream(body: Parameters<BaseChannel["streams"]["pump"]>[0], close: boolean): void {
+    const exchange = this.#exchange;
+    const head = this.#isStreaming ? undefined : this.#takeHead();
+    if (head !== undefined && exchange.hasNoBody(head.status)) {
+      const source = body[Symbol.asyncIterator]();
+      Promise.resolve(source.return?.()).catch(() => {
+        // The source is not wanted; how it takes that changes nothing.
+      });
+      this.#complete(() => exchange.answer(head));
+      return;
+    }
+    const begin = (): void => {
+      if (head !== undefined && !this.#isStreaming) this.#startStream(head);
+    };
+    this.streams.pump(body, {
+      // The head leaves with the first piece: a source that fails at once can still be answered with an error.
+      piece: (bytes) => {
+        begin();
+        exchange.write(bytes);
+      },
+      ready: () => exchange.outbox.drained(),
+      end: () => {
+        begin();
+        if (close) this.#complete(() => exchange.end());
+      },
+    });
+  }
+
+  #startStream(head: Head): void {
+    this.#isStreaming = true;
+    this.#exchange.startStream(head);
+  }
+
+  #takeHead(): Head {
+    const head = this.#head;
+    this.#head = undefined;
+    this.#hasUsedHead = true;
+    return head ?? checkHead(undefined, undefined);
+  }
+
+  #complete(write: () => void): void {
+    this.shut();
+    write();
+    this.finish(closedHere(), true);
+  }
+
+  #overflow(): boolean {
+    this.shut();
+    this.#exchange.abort();
+    this.finish(closedWith("overflow", 1013, "", false), true);
+    return false;
+  }
+
+  /** The application failed: a request without an answer gets a 500, a stream is cut so that its client sees it. */
+  override fail(): void {
+    if (this.closed !== undefined) return;
+    this.shut();
+    if (this.#exchange.isAnswered) {
+      this.#exchange.abort();
+      this.finish(closedWith("internal-server-error", 1011, "", false), true);
+    } else {
+      constantResponse(this.#exchange, 500);
+      this.finish(closedHere(1011), true);
+    }
+  }
+}

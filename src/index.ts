@@ -1,0 +1,41 @@
+export type {
+  Channel,
+  ChannelKind,
+  CloseHandler,
+  PingHandler,
+  ReceiveHandler,
+  SendOptions,
+} from "./channel/channel.ts";
+export type { Answer, Body, Data, HeaderFields, HeaderValue, StreamBody } from "./channel/data.ts";
+export {
+  type ChannelError,
+  type ErrorCode,
+  type ErrorDetails,
+  type ErrorListener,
+  type HandlerName,
+  isChannelError,
+} from "./channel/errors.ts";
+export { defaultHistoryLimits, defaultLimits, type HistoryLimits, type Limits, turnBudgetMs } from "./channel/limits.ts";
+export type { Message } from "./channel/message.ts";
+export type { CloseDetail, CloseStatus } from "./channel/status.ts";
+export { encodeEvent, eventStreamComment, eventStreamHeaders, type ServerSentEvent } from "./http/event-stream.ts";
+export { createListeners, type Listeners } from "./server/create-listeners.ts";
+export type { ServerStatus } from "./server/acceptor.ts";
+export type { RequestHandler } from "./server/dispatch.ts";
+export { type UseChannel, withChannel } from "./server/opening.ts";
+export type { ListenerOptions, ServeOptions } from "./server/options.ts";
+export type { AllowedOrigins } from "./server/origin.ts";
+export { type Server, serve } from "./server/serve.ts";
+export { remoteAddress } from "./server/standard-request.ts";
+export type { StopOptions } from "./server/stop.ts";
+export type { HandshakeOptions } from "./websocket/handshake.ts";
+export type { Batch } from "./store/format.ts";
+export {
+  type BroadcastFunction,
+  type BroadcastOptions,
+  type Joined,
+  type JoinOptions,
+  MemoryChannelStore,
+  type StoreOptions,
+} from "./store/memory-channel-store.ts";
+export { decodePosition, encodePosition, type Position } from "./store/position.ts";

@@ -1,0 +1,259 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { ChannelErrorOf } from "../channel/errors.ts";
+import { isThenable } from "../channel/mailbox.ts";
+import { constantResponse } from "../http/constant-response.ts";
+import { Exchange } from "../http/exchange.ts";
+import { HttpChannel } from "../http/http-channel.ts";
+import { checkRequestHead, checkTrailers, hasBody, type RequestFault } from "../http/request-rules.ts";
+import { respond } from "../http/respond.ts";
+import { asksForWebSocket, checkHandshake, isRefusal } from "../websocket/handshake.ts";
+import type { Acceptor } from "./acceptor.ts";
+import type { Connection, Turn } from "./connection.ts";
+import { dispatch } from "./dispatch.ts";
+import { channelResponse, closeOpening, registerOpening, type UseChannel } from "./opening.ts";
+import { createStandardRequest } from "./standard-request.ts";
+
+type Arrival = {
+  readonly message: IncomingMessage;
+  readonly response: ServerResponse;
+  /** What the Expect field asks for. */
+  readonly expects: "nothing" | "continue" | "unknown";
+};
+
+/**
+ * One plain request: its body is read as it arrives, its handler runs when its turn has come and it is whole, and its
+ * answer is written by the handler's response or by the channel, never by both.
+ */
+export class HttpTurn implements Turn {
+  readonly #acceptor: Acceptor;
+  readonly #connection: Connection;
+  readonly #message: IncomingMessage;
+  readonly #response: ServerResponse;
+  readonly #expects: Arrival["expects"];
+  #fault: RequestFault | undefined;
+  #body: Buffer[] | undefined;
+  #bodyBytes = 0;
+  #isWhole = false;
+  #isRunning = false;
+  #isPending = false;
+  #exchange: Exchange | undefined;
+  #request: Request | undefined;
+  #channel: HttpChannel | undefined;
+  /** The response that stands for the channel. */
+  #placeholder: Response | undefined;
+
+  constructor(acceptor: Acceptor, connection: Connection, { message, response, expects }: Arrival) {
+    this.#acceptor = acceptor;
+    this.#connection = connection;
+    this.#message = message;
+    this.#response = response;
+    this.#expects = expects;
+  }
+
+  /** Looks at the head, begins to read the body, and stands in line. */
+  arrive(): void {
+    const message = this.#message;
+    // A client that goes away in the middle of a body makes both of them fail; the connection notices by itself.
+    message.on("error", ignore);
+    this.#response.on("error", ignore);
+    if (this.#connection.isClosing) {
+      message.resume();
+      return;
+    }
+    this.#fault = checkRequestHead(message, this.#acceptor.environment.limits) ?? this.#checkExpectations();
+    if (hasBody(message) && !message.readableEnded) this.#readBody();
+    else this.#isWhole = true;
+    this.#connection.enqueue(this);
+  }
+
+  start(): void {
+    // On a server that others answer on, too, an answer before this one may still be on its way.
+    if (this.#response.socket === null) {
+      this.#response.once("socket", () => process.nextTick(() => this.start()));
+      return;
+    }
+    this.#isRunning = true;
+    if (this.#expects === "continue" && this.#fault === undefined && !this.#isWhole && this.#bodyBytes === 0) {
+      this.#connection.socket.write("HTTP/1.1 100 Continue\r\n\r\n");
+    }
+    this.#proceed();
+  }
+
+  clientEnded(): void {
+    const channel = this.#channel;
+    // A handler that still runs gets to answer: a client may send its request, then FIN, then read.
+    if (channel === undefined || this.#isFinished) return;
+    channel.clientLeft();
+    this.#connection.cut();
+  }
+
+  clientGone(): void {
+    this.#noLongerPending();
+    if (this.#isFinished) return;
+    this.#exchange?.abandon();
+    this.#channel?.clientLeft();
+    if (this.#request !== undefined) closeOpening(this.#request);
+  }
+
+  goAway(): void {
+    this.#channel?.goAway();
+  }
+
+  get #isFinished(): boolean {
+    return this.#exchange?.isFinished === true;
+  }
+
+  #checkExpectations(): RequestFault | undefined {
+    if (this.#expects === "unknown") return { status: 417, rule: "an unknown Expect field" };
+    if (!asksForWebSocket(this.#message.headers)) return undefined;
+    // The Connection field did not ask for an upgrade, or Node would not have brought it here.
+    const result = checkHandshake(this.#message);
+    return isRefusal(result) ? result : { status: 400, rule: "the Connection field lacks upgrade" };
+  }
+
+  #readBody(): void {
+    const message = this.#message;
+    this.#body = [];
+    message.on("data", (chunk: Buffer) => this.#takeBody(chunk));
+    message.on("end", () => {
+      this.#fault ??= checkTrailers(message);
+      this.#isWhole = true;
+      this.#proceed();
+    });
+  }
+
+  #takeBody(chunk: Buffer): void {
+    // Behind a fault the rest is read and thrown away, so that the client can read the refusal.
+    if (this.#fault !== undefined) return;
+    this.#bodyBytes += chunk.length;
+    if (this.#bodyBytes > this.#acceptor.environment.limits.maxBodyBytes) {
+      this.#body = undefined;
+      this.#fault = { status: 413, rule: "the body is too long" };
+      this.#proceed();
+      return;
+    }
+    this.#body?.push(chunk);
+    if (!this.#isRunning) this.#connection.checkBacklog();
+  }
+
+  #proceed(): void {
+    if (!this.#isRunning || this.#exchange !== undefined || this.#connection.isClosing) return;
+    if (this.#fault !== undefined) this.#refuse(this.#fault);
+    else if (this.#isWhole) this.#run();
+  }
+
+  #openExchange(): Exchange {
+    const { httpVersionMinor, method = "GET" } = this.#message;
+    const exchange = new Exchange(
+      { method, minorVersion: httpVersionMinor, keepsAlive: this.#response.shouldKeepAlive },
+      this.#connection.socket,
+      {
+        environment: this.#acceptor.environment,
+        mayPersist: () => this.#acceptor.status === "running" && !this.#connection.hasEnded && this.#fault === undefined,
+        listener: { finished: (isPersistent) => this.#finished(isPersistent) },
+      },
+    );
+    this.#exchange = exchange;
+    return exchange;
+  }
+
+  #refuse({ status, rule, fields }: RequestFault): void {
+    const { remoteAddress } = this.#connection;
+    this.#acceptor.environment.report(new ChannelErrorOf("PEER_FAULT", { rule, remoteAddress }));
+    constantResponse(this.#openExchange(), status, fields);
+  }
+
+  #run(): void {
+    this.#connection.requestIsComplete();
+    const exchange = this.#openExchange();
+    const acceptor = this.#acceptor;
+    const { environment } = acceptor;
+    if (acceptor.pendingRequests >= environment.limits.maxPendingRequests) {
+      constantResponse(exchange, 503, [["Retry-After", "1"]]);
+      return;
+    }
+    const request = createStandardRequest(this.#message, {
+      response: this.#response,
+      trustedHops: acceptor.trustedHops,
+      ...(this.#body === undefined ? {} : { body: Buffer.concat(this.#body) }),
+    });
+    this.#body = undefined;
+    this.#request = request;
+    this.#isPending = true;
+    acceptor.pendingRequests += 1;
+    registerOpening(request, { take: (use) => this.#take(use) });
+    dispatch(acceptor, request, {
+      answered: (response) => this.#answered(response),
+      failed: () => this.#failed(),
+    });
+  }
+
+  #take(use: UseChannel): Response {
+    const { environment } = this.#acceptor;
+    const exchange = this.#exchange ?? this.#openExchange();
+    const channel = new HttpChannel(this.#request as Request, exchange, environment);
+    this.#channel = channel;
+    const result: unknown = use(channel);
+    if (isThenable(result)) {
+      result.then(undefined, (cause: unknown) => {
+        environment.report(new ChannelErrorOf("HANDLER_FAILED", { handler: "use", channelId: channel.id }, { cause }));
+        channel.fail();
+      });
+    }
+    this.#placeholder = channelResponse();
+    return this.#placeholder;
+  }
+
+  #answered(response: Response): void {
+    this.#noLongerPending();
+    const exchange = this.#exchange;
+    const channel = this.#channel;
+    if (exchange === undefined) return;
+    if (channel !== undefined && response === this.#placeholder) {
+      this.#parked(channel);
+      return;
+    }
+    if (this.#request !== undefined) closeOpening(this.#request);
+    if (channel !== undefined) {
+      this.#acceptor.environment.report(new ChannelErrorOf("ANSWERED_TWICE", { channelId: channel.id }));
+      channel.supersede();
+    }
+    // A rejection is not possible: whatever fails in there is answered and reported in there.
+    void respond(exchange, response, this.#acceptor.environment);
+  }
+
+  #parked(channel: HttpChannel): void {
+    if (!channel.isOpen) return;
+    if (this.#connection.hasEnded) this.clientEnded();
+    else if (this.#acceptor.isDismissing) channel.goAway();
+  }
+
+  #failed(): void {
+    this.#noLongerPending();
+    if (this.#request !== undefined) closeOpening(this.#request);
+    if (this.#channel !== undefined) this.#channel.fail();
+    else if (this.#exchange !== undefined) constantResponse(this.#exchange, 500);
+  }
+
+  #noLongerPending(): void {
+    if (this.#isPending) this.#acceptor.pendingRequests -= 1;
+    this.#isPending = false;
+  }
+
+  #finished(isPersistent: boolean): void {
+    const connection = this.#connection;
+    if (!isPersistent || connection.hasEnded) {
+      connection.end();
+      return;
+    }
+    // Node learns that the response is complete from this event alone: it then lets the next response have the socket.
+    const response = this.#response;
+    response.finished = true;
+    response.emit("finish");
+    connection.done(this);
+  }
+}
+
+function ignore(): void {
+  // Noticed by the connection, which sees the same fault as its own end.
+}

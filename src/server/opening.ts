@@ -1,0 +1,54 @@
+import { FastResponse } from "srvx/node";
+import type { Channel } from "../channel/channel.ts";
+import { ChannelErrorOf, invalidArgument } from "../channel/errors.ts";
+import type { HandshakeOptions } from "../websocket/handshake.ts";
+
+/** What an application does with a channel as soon as it has it: sets handlers, joins groups, sends. */
+export type UseChannel = (channel: Channel) => void | Promise<void>;
+
+/** How the channel of one request is made. */
+export type Opening = {
+  /** Makes the channel and hands it over. @returns the response that stands for the channel */
+  take(use: UseChannel, options: HandshakeOptions): Response;
+};
+
+const openings = new WeakMap<Request, Opening>();
+
+/** Makes a request one for which `withChannel` works. */
+export function registerOpening(request: Request, opening: Opening): void {
+  openings.set(request, opening);
+}
+
+/** A response that stands for a channel: the server recognises it by identity and sends nothing of it. */
+export function channelResponse(): Response {
+  return new FastResponse(null);
+}
+
+/**
+ * Takes the channel of a request: of a WebSocket if the client asks for one, else of the HTTP exchange.
+ *
+ * `use` is called before this returns. What it sends over a WebSocket follows the 101. Messages wait until it has set a
+ * receive handler or, if it is asynchronous, is done; the end of the channel does not wait for it.
+ *
+ * The handler must return the response. What the channel sends goes straight to the client: middleware sees none of it.
+ *
+ * @param request - the very object that the handler was given
+ * @param options - for the 101 of a WebSocket; an HTTP channel has its own head and ignores them
+ * @throws ChannelError `CHANNEL_UNAVAILABLE` for a request that is not being served here, or whose channel is taken;
+ *   `INVALID_ARGUMENT` for a subprotocol that the client does not offer or fields that may not stand in a 101
+ */
+export function withChannel(request: Request, use: UseChannel, options: HandshakeOptions = {}): Response {
+  if (typeof use !== "function") throw invalidArgument("use", "a function that takes a channel", use);
+  const opening = openings.get(request);
+  if (opening === undefined) {
+    const reason = "pass the request that the handler was given, once, before it is answered; a copy has no channel";
+    throw new ChannelErrorOf("CHANNEL_UNAVAILABLE", { reason });
+  }
+  openings.delete(request);
+  return opening.take(use, options);
+}
+
+/** The request is answered: its channel cannot be taken any more. */
+export function closeOpening(request: Request): void {
+  openings.delete(request);
+}

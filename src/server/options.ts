@@ -1,0 +1,81 @@
+import type { ServerOptions as TlsServerOptions } from "node:https";
+import type { Environment } from "../channel/environment.ts";
+import { type ErrorListener, invalidArgument } from "../channel/errors.ts";
+import { type Limits, resolveLimits } from "../channel/limits.ts";
+import { Acceptor } from "./acceptor.ts";
+import type { RequestHandler } from "./dispatch.ts";
+import { type AllowedOrigins, checkAllowedOrigins } from "./origin.ts";
+import { containListener, reportToStandardError } from "./report.ts";
+import { checkTrustProxy } from "./standard-request.ts";
+
+/** What `serve` and `createListeners` have in common. */
+export type ListenerOptions = {
+  /**
+   * Origins of pages that may open a WebSocket, besides those of the server itself: exact, as browsers write them.
+   * `"*"` allows all. Default: same origin only. Programs, which send no Origin, always may.
+   */
+  readonly allowedOrigins?: AllowedOrigins;
+  /**
+   * How many proxies stand before the server: their entries in X-Forwarded-For, -Proto and -Host are believed, counted
+   * from the right. Default: 0, which believes the socket only.
+   */
+  readonly trustProxy?: number;
+  /** Value of the `Server` field of responses. Default: none is sent. */
+  readonly serverHeader?: string;
+  /** Where faults are reported. Default: those of the application to standard error, those of peers nowhere. */
+  readonly onError?: ErrorListener;
+  /** Bounds that differ from `defaultLimits`. */
+  readonly limits?: Partial<Limits>;
+};
+
+export type ServeOptions = ListenerOptions & {
+  /** Default: 9090. 0 takes any free port. */
+  readonly port?: number;
+  /** The address to listen on. Default: 127.0.0.1, which only this machine reaches; 0.0.0.0 for all. */
+  readonly hostname?: string;
+  /** Serves over TLS: `key` and `cert`, or any option of `node:https`. */
+  readonly tls?: TlsServerOptions;
+};
+
+const listenerOptionNames = ["allowedOrigins", "trustProxy", "serverHeader", "onError", "limits"];
+const serveOptionNames = [...listenerOptionNames, "port", "hostname", "tls"];
+
+/** Checks what was given and makes the acceptor for it. Throws `INVALID_ARGUMENT`. */
+export function createAcceptor(handler: RequestHandler, options: ListenerOptions): Acceptor {
+  if (typeof handler !== "function") throw invalidArgument("handler", "a function that takes a Request", handler);
+  return new Acceptor({
+    handler,
+    environment: createEnvironment(options),
+    allowedOrigins: checkAllowedOrigins(options.allowedOrigins),
+    trustedHops: checkTrustProxy(options.trustProxy),
+  });
+}
+
+/** Throws for a name that is no option of `serve`: a misspelt option must not be silently without effect. */
+export function checkServeOptions(options: ServeOptions): void {
+  checkNames(options, serveOptionNames);
+  const { port = 9090, hostname = "", tls } = options;
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw invalidArgument("port", "an integer from 0 to 65535", port);
+  if (typeof hostname !== "string") throw invalidArgument("hostname", "a host name or address", hostname);
+  if (tls !== undefined && (typeof tls !== "object" || tls === null)) {
+    throw invalidArgument("tls", "an object with key and cert", tls);
+  }
+}
+
+export function checkListenerOptions(options: ListenerOptions): void {
+  checkNames(options, listenerOptionNames);
+}
+
+function checkNames(options: object, allowed: readonly string[]): void {
+  if (typeof options !== "object" || options === null) throw invalidArgument("options", "an object", options);
+  const unknown = Object.keys(options).find((name) => !allowed.includes(name));
+  if (unknown !== undefined) throw invalidArgument("options", `an object with only ${allowed.join(", ")}`, unknown);
+}
+
+function createEnvironment({ limits, onError, serverHeader }: ListenerOptions): Environment {
+  if (onError !== undefined && typeof onError !== "function") throw invalidArgument("onError", "a function", onError);
+  if (serverHeader !== undefined && !/^[\x20-\x7e]+$/.test(serverHeader)) {
+    throw invalidArgument("serverHeader", "printable ASCII text", serverHeader);
+  }
+  return { limits: resolveLimits(limits), report: containListener(onError ?? reportToStandardError), serverHeader };
+}

@@ -1,0 +1,38 @@
+import type { IncomingMessage } from "node:http";
+import { invalidArgument } from "../channel/errors.ts";
+import { knownScheme, requestedHost } from "./standard-request.ts";
+
+/** Which pages may open a WebSocket. */
+export type AllowedOrigins = readonly string[] | "*" | undefined;
+
+/** Checks the option `allowedOrigins`: whole origins as browsers write them, no patterns. */
+export function checkAllowedOrigins(origins: AllowedOrigins): AllowedOrigins {
+  if (origins === undefined || origins === "*") return origins;
+  const expected = 'a list of origins such as "https://example.com", or "*"';
+  if (!Array.isArray(origins)) throw invalidArgument("allowedOrigins", expected, origins);
+  for (const origin of origins) {
+    if (typeof origin !== "string" || !URL.canParse(origin) || new URL(origin).origin !== origin) {
+      throw invalidArgument("allowedOrigins", expected, origin);
+    }
+  }
+  return origins;
+}
+
+/**
+ * Whether a page may open a WebSocket: by default only one from the host it connects to (RFC 6455 §10.2).
+ *
+ * Browsers send cookies with a WebSocket whoever opens it, and ask nobody first. Programs send no Origin and pass.
+ * The scheme is compared where the server can know it.
+ */
+export function isOriginAllowed(message: IncomingMessage, allowed: AllowedOrigins, trustedHops: number): boolean {
+  const { origin } = message.headers;
+  if (allowed === "*" || origin === undefined) return true;
+  if (allowed?.includes(origin) === true) return true;
+  if (!URL.canParse(origin)) return false;
+  const page = new URL(origin);
+  const scheme = knownScheme(message, trustedHops) ?? page.protocol;
+  const host = requestedHost(message, trustedHops);
+  if (host === undefined || page.origin !== origin.toLowerCase() || page.protocol !== scheme) return false;
+  const target = `${scheme}//${host}`;
+  return URL.canParse(target) && new URL(target).origin === page.origin;
+}

@@ -1,0 +1,110 @@
+import { createServer, type Server as NodeServer, type ServerOptions } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import type { Socket } from "node:net";
+import { ChannelErrorOf } from "../channel/errors.ts";
+import type { Limits } from "../channel/limits.ts";
+import type { Acceptor, ServerStatus } from "./acceptor.ts";
+import type { RequestHandler } from "./dispatch.ts";
+import { checkServeOptions, createAcceptor, type ServeOptions } from "./options.ts";
+import { type StopOptions, stopAcceptor } from "./stop.ts";
+
+/** A server that listens. */
+export type Server = {
+  /** Where it can be reached, without a slash at the end. */
+  readonly url: string;
+  readonly port: number;
+  readonly status: ServerStatus;
+  /**
+   * Stops: takes no further connection, lets handlers and channels end within the time given, and closes every channel.
+   *
+   * A stopped server is not started again: make another.
+   *
+   * @returns true when it has stopped; false, at once, if it was told to stop before
+   * @throws ChannelError `INVALID_ARGUMENT` for a time that is none
+   */
+  stop(options?: StopOptions): Promise<boolean>;
+};
+
+const defaultPort = 9090;
+const defaultHostname = "127.0.0.1";
+
+/**
+ * Listens for requests, long polls, streams and WebSockets, all of which go to the same handler.
+ *
+ * @param handler - answers a request with a `Response`, or takes its channel with `withChannel`
+ * @returns the server, once it listens
+ * @throws ChannelError `INVALID_ARGUMENT` for options that cannot be, at once; rejects with `LISTEN_FAILED` when the port
+ *   is taken or the address is not of this machine
+ */
+export function serve(handler: RequestHandler, options: ServeOptions = {}): Promise<Server> {
+  checkServeOptions(options);
+  const acceptor = createAcceptor(handler, options);
+  const server = createNodeServer(options, acceptor.environment.limits);
+  attach(server, acceptor, options.tls === undefined ? "connection" : "secureConnection");
+  return listen(server, acceptor, options);
+}
+
+function createNodeServer({ tls }: ServeOptions, limits: Limits): NodeServer {
+  const nodeOptions: ServerOptions = {
+    maxHeaderSize: limits.maxHeaderBytes,
+    headersTimeout: limits.headersTimeoutMs,
+    requestTimeout: Math.max(limits.requestTimeoutMs, limits.headersTimeoutMs),
+    keepAliveTimeout: limits.idleTimeoutMs,
+    // How often Node looks for requests that took too long: the timeouts are late by at most a fifth.
+    connectionsCheckingInterval: Math.max(100, Math.floor(limits.headersTimeoutMs / 5)),
+    // The checks of request heads answer in turn; Node's own would answer at once, before the responses that come first.
+    requireHostHeader: false,
+    insecureHTTPParser: false,
+    // A peer that vanishes without a word is found by the kernel in the end.
+    keepAlive: true,
+    keepAliveInitialDelay: limits.pingIntervalMs,
+    noDelay: true,
+  };
+  const server = tls === undefined ? createServer(nodeOptions) : createTlsServer({ ...tls, ...nodeOptions });
+  // Bounded by `maxHeaders`, which refuses; Node's own bound would drop lines without a word.
+  server.maxHeadersCount = 0;
+  // A client may end its side and still wait for the answer to what it sent; Node's typings leave this one out.
+  return Object.assign(server, { httpAllowHalfOpen: true });
+}
+
+function attach(server: NodeServer, acceptor: Acceptor, connectionEvent: "connection" | "secureConnection"): void {
+  server.on(connectionEvent, (socket: Socket) => acceptor.connect(socket));
+  server.on("request", (message, response) => acceptor.request(message, response));
+  server.on("checkContinue", (message, response) => acceptor.request(message, response, "continue"));
+  server.on("checkExpectation", (message, response) => acceptor.request(message, response, "unknown"));
+  server.on("upgrade", (message, socket: Socket, head) => acceptor.upgrade(message, socket, head));
+  server.on("clientError", (error, socket: Socket) => acceptor.clientError(error, socket));
+}
+
+function listen(server: NodeServer, acceptor: Acceptor, options: ServeOptions): Promise<Server> {
+  const { port = defaultPort, hostname = defaultHostname } = options;
+  return new Promise((resolve, reject) => {
+    server.once("error", (cause) => reject(new ChannelErrorOf("LISTEN_FAILED", { hostname, port }, { cause })));
+    server.listen(port, hostname, () => {
+      const address = server.address();
+      const boundPort = typeof address === "object" && address !== null ? address.port : port;
+      resolve(describeServer(server, acceptor, urlOf(options, hostname, boundPort)));
+    });
+  });
+}
+
+function describeServer(server: NodeServer, acceptor: Acceptor, { url, port }: { url: string; port: number }): Server {
+  return {
+    url,
+    port,
+    get status() {
+      return acceptor.status;
+    },
+    stop(options = {}) {
+      const stopped = stopAcceptor(acceptor, options);
+      server.close();
+      return stopped;
+    },
+  };
+}
+
+function urlOf({ tls }: ServeOptions, hostname: string, port: number): { url: string; port: number } {
+  const host = hostname === "0.0.0.0" || hostname === "::" ? "localhost" : hostname;
+  const scheme = tls === undefined ? "http" : "https";
+  return { url: `${scheme}://${host.includes(":") ? `[${host}]` : host}:${port}`, port };
+}

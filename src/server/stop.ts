@@ -1,0 +1,46 @@
+import { invalidArgument } from "../channel/errors.ts";
+import type { Acceptor } from "./acceptor.ts";
+
+export type StopOptions = {
+  /**
+   * How long handlers and channels may take. Milliseconds. Default: 5000.
+   *
+   * Handlers that run may answer within all of it. Open channels can be sent to in its first half; then they get their
+   * last words (WebSocket: Close 1001; stream: its end; parked poll: 503 with Retry-After). What is left at the end is
+   * cut. When nothing is left earlier, stopping takes no longer.
+   */
+  readonly timeoutMs?: number;
+};
+
+const defaultStopTimeoutMs = 5_000;
+
+/**
+ * Lets everything that runs come to its end, and cuts what is left in the end.
+ *
+ * @returns true when no connection is left; false, at once, if it was called before
+ * @throws ChannelError `INVALID_ARGUMENT` for a time that is none
+ */
+export function stopAcceptor(acceptor: Acceptor, { timeoutMs = defaultStopTimeoutMs }: StopOptions): Promise<boolean> {
+  if (!Number.isFinite(timeoutMs) || timeoutMs < 0) {
+    throw invalidArgument("timeoutMs", "a number of milliseconds of at least 0", timeoutMs);
+  }
+  if (acceptor.status !== "running") return Promise.resolve(false);
+  acceptor.status = "stopping";
+  return endAll(acceptor, timeoutMs);
+}
+
+async function endAll(acceptor: Acceptor, timeoutMs: number): Promise<true> {
+  for (const connection of acceptor.connections) if (connection.isIdle) connection.endIdle();
+  const lastWords = setTimeout(() => {
+    acceptor.isDismissing = true;
+    for (const connection of acceptor.connections) connection.goAway();
+  }, timeoutMs / 2);
+  const deadline = setTimeout(() => {
+    for (const connection of acceptor.connections) connection.cut();
+  }, timeoutMs);
+  await acceptor.whenEmpty();
+  clearTimeout(lastWords);
+  clearTimeout(deadline);
+  acceptor.status = "stopped";
+  return true;
+}

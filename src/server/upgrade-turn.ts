@@ -1,0 +1,206 @@
+import type { IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
+import { ChannelErrorOf } from "../channel/errors.ts";
+import { isThenable } from "../channel/mailbox.ts";
+import { constantResponse } from "../http/constant-response.ts";
+import { Exchange } from "../http/exchange.ts";
+import { checkRequestHead, type RequestFault } from "../http/request-rules.ts";
+import { respond } from "../http/respond.ts";
+import { asksForWebSocket, checkHandshake, encodeSwitchingProtocols, type Handshake, type HandshakeOptions } from "../websocket/handshake.ts";
+import { WebSocketChannel } from "../websocket/websocket-channel.ts";
+import type { Acceptor } from "./acceptor.ts";
+import type { Connection, Turn } from "./connection.ts";
+import { dispatch } from "./dispatch.ts";
+import { endSocket } from "./end-socket.ts";
+import { channelResponse, closeOpening, registerOpening, type UseChannel } from "./opening.ts";
+import { isOriginAllowed } from "./origin.ts";
+import { serveWithoutUpgrade } from "./serve-without-upgrade.ts";
+import { createStandardRequest } from "./standard-request.ts";
+
+type Arrival = { readonly message: IncomingMessage; readonly head: Buffer };
+
+/**
+ * One request to switch to WebSocket: it waits for the answers before it, is checked, goes through the same handler as
+ * every other request, and ends in a 101 or in an ordinary response that closes the connection.
+ */
+export class UpgradeTurn implements Turn {
+  readonly #acceptor: Acceptor;
+  readonly #connection: Connection;
+  readonly #message: IncomingMessage;
+  readonly #socket: Socket;
+  /** What came behind the request, until somebody reads it. */
+  #early: Buffer[];
+  #earlyBytes: number;
+  #exchange: Exchange | undefined;
+  #request: Request | undefined;
+  #channel: WebSocketChannel | undefined;
+  #placeholder: Response | undefined;
+  #responseHead: Buffer | undefined;
+  #isUseDone = false;
+  #hasSwitched = false;
+  #isPending = false;
+
+  constructor(acceptor: Acceptor, connection: Connection, { message, head }: Arrival) {
+    this.#acceptor = acceptor;
+    this.#connection = connection;
+    this.#message = message;
+    this.#socket = connection.socket;
+    this.#early = head.length > 0 ? [head] : [];
+    this.#earlyBytes = head.length;
+  }
+
+  arrive(): void {
+    if (this.#connection.isClosing) return;
+    // Read on, so that a client that leaves is noticed; Node has let go of the socket.
+    this.#socket.on("data", this.#keep);
+    this.#connection.enqueue(this);
+  }
+
+  start(): void {
+    const message = this.#message;
+    // Node set a limit for the time between two requests when the answer before this one was complete.
+    this.#socket.setTimeout(0);
+    if (!asksForWebSocket(message.headers)) {
+      this.#socket.off("data", this.#keep);
+      this.#connection.withdraw(this);
+      serveWithoutUpgrade(message, this.#socket, Buffer.concat(this.#early));
+      return;
+    }
+    this.#connection.requestIsComplete();
+    const result = checkRequestHead(message, this.#acceptor.environment.limits) ?? checkHandshake(message);
+    if ("rule" in result) this.#refuse(result);
+    else if (!isOriginAllowed(message, this.#acceptor.allowedOrigins, this.#acceptor.trustedHops)) {
+      this.#refuse({ status: 403, rule: "its page has a foreign origin" });
+    } else this.#run(result);
+  }
+
+  clientEnded(): void {
+    if (this.#hasSwitched) this.#channel?.connectionEnded();
+  }
+
+  clientGone(): void {
+    this.#noLongerPending();
+    this.#exchange?.abandon();
+    this.#channel?.connectionLost();
+    if (this.#request !== undefined) closeOpening(this.#request);
+  }
+
+  goAway(): void {
+    if (this.#hasSwitched) this.#channel?.goAway();
+  }
+
+  readonly #keep = (chunk: Buffer): void => {
+    this.#early.push(chunk);
+    this.#earlyBytes += chunk.length;
+    if (this.#earlyBytes > this.#acceptor.environment.limits.maxPipelinedBytes) this.#connection.cut();
+  };
+
+  #refuse({ status, rule, fields }: RequestFault): void {
+    const { remoteAddress } = this.#connection;
+    this.#acceptor.environment.report(new ChannelErrorOf("PEER_FAULT", { rule, remoteAddress }));
+    constantResponse(this.#openExchange(), status, fields);
+  }
+
+  /** The exchange for a response that refuses the upgrade: it always closes the connection. */
+  #openExchange(): Exchange {
+    const { method = "GET", httpVersionMinor } = this.#message;
+    this.#exchange = new Exchange({ method, minorVersion: httpVersionMinor, keepsAlive: false }, this.#socket, {
+      environment: this.#acceptor.environment,
+      mayPersist: () => false,
+      listener: {
+        finished: () => {
+          this.#dropEarly();
+          this.#connection.end();
+        },
+      },
+    });
+    return this.#exchange;
+  }
+
+  #run(handshake: Handshake): void {
+    const acceptor = this.#acceptor;
+    if (acceptor.pendingRequests >= acceptor.environment.limits.maxPendingRequests) {
+      constantResponse(this.#openExchange(), 503, [["Retry-After", "1"]]);
+      return;
+    }
+    const request = createStandardRequest(this.#message, { trustedHops: acceptor.trustedHops });
+    this.#request = request;
+    this.#isPending = true;
+    acceptor.pendingRequests += 1;
+    registerOpening(request, { take: (use, options) => this.#take(request, handshake, { use, options }) });
+    dispatch(acceptor, request, {
+      answered: (response) => this.#answered(response),
+      failed: () => this.#failed(),
+    });
+  }
+
+  #take(request: Request, handshake: Handshake, { use, options }: { use: UseChannel; options: HandshakeOptions }): Response {
+    this.#responseHead = encodeSwitchingProtocols(handshake, options);
+    const { environment, heartbeat } = this.#acceptor;
+    const channel = new WebSocketChannel(request, this.#socket, {
+      environment,
+      heartbeat,
+      endSocket: (socket) => endSocket(socket, environment.limits.lingerTimeoutMs),
+    });
+    this.#channel = channel;
+    const result: unknown = use(channel);
+    if (isThenable(result)) {
+      result.then(
+        () => this.#useIsDone(),
+        (cause: unknown) => {
+          environment.report(new ChannelErrorOf("HANDLER_FAILED", { handler: "use", channelId: channel.id }, { cause }));
+          channel.fail();
+        },
+      );
+    } else this.#useIsDone();
+    this.#placeholder = channelResponse();
+    return this.#placeholder;
+  }
+
+  #useIsDone(): void {
+    this.#isUseDone = true;
+    if (this.#hasSwitched) this.#channel?.startReceiving();
+  }
+
+  #answered(response: Response): void {
+    this.#noLongerPending();
+    if (this.#connection.isClosing) return;
+    const channel = this.#channel;
+    if (channel !== undefined && response === this.#placeholder && this.#responseHead !== undefined) {
+      this.#switch(channel, this.#responseHead);
+      return;
+    }
+    if (this.#request !== undefined) closeOpening(this.#request);
+    channel?.refuse();
+    // A rejection is not possible: whatever fails in there is answered and reported in there.
+    void respond(this.#openExchange(), response, this.#acceptor.environment);
+  }
+
+  #switch(channel: WebSocketChannel, head: Buffer): void {
+    this.#hasSwitched = true;
+    const early = this.#early;
+    this.#dropEarly();
+    if (this.#isUseDone) channel.startReceiving();
+    channel.start(head, early);
+    if (this.#connection.hasEnded) channel.connectionEnded();
+    else if (this.#acceptor.isDismissing) channel.goAway();
+  }
+
+  #failed(): void {
+    this.#noLongerPending();
+    if (this.#request !== undefined) closeOpening(this.#request);
+    this.#channel?.refuse();
+    if (!this.#connection.isClosing) constantResponse(this.#openExchange(), 500);
+  }
+
+  #dropEarly(): void {
+    this.#socket.off("data", this.#keep);
+    this.#early = [];
+    this.#earlyBytes = 0;
+  }
+
+  #noLongerPending(): void {
+    if (this.#isPending) this.#acceptor.pendingRequests -= 1;
+    this.#isPending = false;
+  }
+}

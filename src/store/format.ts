@@ -1,0 +1,47 @@
+import { invalidArgument } from "../channel/errors.ts";
+import type { Message } from "../channel/message.ts";
+import { Payload } from "../channel/payload.ts";
+import type { Position } from "./position.ts";
+
+/** Messages of a group with history, on their way to a member: one live message, or all that a member has missed. */
+export type Batch<Value> = {
+  /** The member's position once it has seen this. */
+  readonly position: Position;
+  /** False when the history does not reach back to the position the member came with; then `messages` is empty. */
+  readonly recovered: boolean;
+  readonly messages: readonly { readonly position: Position; readonly value: Value }[];
+};
+
+const jsonType = "application/json; charset=utf-8";
+const textType = "text/plain; charset=utf-8";
+const bytesType = "application/octet-stream";
+
+/** Text and bytes as they are, anything else as JSON. Throws `INVALID_ARGUMENT` for what has no JSON form. */
+export function payloadOf(value: unknown): Payload {
+  if (typeof value === "string") return new Payload(value, textType);
+  if (value instanceof Uint8Array) return new Payload(value, bytesType);
+  if (value instanceof ArrayBuffer) return new Payload(new Uint8Array(value), bytesType);
+  return new Payload(toJson(value), jsonType);
+}
+
+/** The batch format of a store that is given none: `{ epoch, offset, recovered, messages: [value, …] }`. */
+export function formatAsJson(batch: Batch<unknown>): Message | object {
+  for (const { value } of batch.messages) {
+    if (value instanceof Uint8Array || value instanceof ArrayBuffer) {
+      throw invalidArgument("a value for a store with history", "text or JSON, unless the store has a format", value);
+    }
+  }
+  const { position, recovered, messages } = batch;
+  return { ...position, recovered, messages: messages.map(({ value }) => value) };
+}
+
+function toJson(value: unknown): string {
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(value);
+  } catch (cause) {
+    throw Object.assign(invalidArgument("a value to broadcast", "text, bytes or what JSON can hold", value), { cause });
+  }
+  if (text === undefined) throw invalidArgument("a value to broadcast", "text, bytes or what JSON can hold", value);
+  return text;
+}

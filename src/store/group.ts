@@ -1,0 +1,41 @@
+import type { BaseChannel } from "../channel/base-channel.ts";
+import type { HistoryLimits } from "../channel/limits.ts";
+import { History } from "./history.ts";
+
+/** One member of a group, as a broadcast sees it. */
+export type Member<Attachment> = readonly [channel: BaseChannel, attachment: Attachment];
+
+/** The members of one group, and its history if the store keeps any. */
+export class Group<Attachment, Entry> {
+  readonly history: History<Entry> | undefined;
+  readonly #attachments = new Map<BaseChannel, Attachment>();
+  /** The members as they are now. Shared by all broadcasts until somebody comes or goes. */
+  #snapshot: readonly Member<Attachment>[] | undefined;
+
+  constructor(historyLimits: HistoryLimits | undefined) {
+    this.history = historyLimits === undefined ? undefined : new History(historyLimits);
+  }
+
+  get size(): number {
+    return this.#attachments.size;
+  }
+
+  get members(): readonly Member<Attachment>[] {
+    return (this.#snapshot ??= [...this.#attachments]);
+  }
+
+  has(channel: BaseChannel): boolean {
+    return this.#attachments.has(channel);
+  }
+
+  set(channel: BaseChannel, attachment: Attachment): void {
+    this.#attachments.set(channel, attachment);
+    this.#snapshot = undefined;
+  }
+
+  delete(channel: BaseChannel): boolean {
+    const wasMember = this.#attachments.delete(channel);
+    if (wasMember) this.#snapshot = undefined;
+    return wasMember;
+  }
+}

@@ -1,0 +1,297 @@
+import { BaseChannel } from "../channel/base-channel.ts";
+import type { Channel } from "../channel/channel.ts";
+import { invalidArgument } from "../channel/errors.ts";
+import { type HistoryLimits, resolveHistoryLimits } from "../channel/limits.ts";
+import type { Message } from "../channel/message.ts";
+import type { Payload } from "../channel/payload.ts";
+import { BroadcastQueue } from "./broadcast-queue.ts";
+import { type Batch, formatAsJson, payloadOf } from "./format.ts";
+import { Group, type Member } from "./group.ts";
+import type { Position } from "./position.ts";
+
+/** A value for each member: undefined leaves the member out. */
+export type BroadcastFunction<Attachment> = (channel: Channel, attachment: Attachment) => unknown;
+
+export type StoreOptions = {
+  /** Keeps the last messages of each group for members that come back. Default: nothing is kept. */
+  readonly history?: Partial<HistoryLimits> | true;
+  /**
+   * Writes messages with their positions, for a store with history: text or bytes, or what is to be sent as JSON.
+   *
+   * Called once for a broadcast and once for a member that comes back. Default: `{ epoch, offset, recovered, messages }`.
+   */
+  readonly format?: (batch: Batch<unknown>) => unknown;
+};
+
+export type JoinOptions = {
+  /** What the member has seen. It is sent what it missed, or that this is not known any more. */
+  readonly since?: Position | undefined;
+};
+
+export type BroadcastOptions = {
+  /**
+   * Whether members are closed after it. Default: parked polls are, since one answer is all they take; streams and
+   * WebSockets stay.
+   */
+  readonly close?: boolean;
+};
+
+/** How joining went. */
+export type Joined = {
+  /** The position of the group now; undefined without history. */
+  readonly position: Position | undefined;
+  /** False when the member came with a position that the history does not reach back to. */
+  readonly recovered: boolean;
+};
+
+type JoinArguments<Attachment> = undefined extends Attachment
+  ? [attachment?: Attachment, options?: JoinOptions]
+  : [attachment: Attachment, options?: JoinOptions];
+
+/**
+ * Groups of channels with something to remember about each, in the memory of this process.
+ *
+ * A member leaves all its groups by itself when it closes. A broadcast is encoded once for each wire format, whatever the
+ * number of members, and disturbs nobody when one of them fails.
+ */
+export class MemoryChannelStore<Attachment = undefined> {
+  readonly #groups = new Map<string, Group<Attachment, unknown>>();
+  readonly #groupsOf = new Map<BaseChannel, Set<string>>();
+  readonly #queue = new BroadcastQueue<Member<Attachment>>();
+  readonly #historyLimits: HistoryLimits | undefined;
+  readonly #format: (batch: Batch<unknown>) => unknown;
+  /** Groups without members, the one left longest ago first. */
+  readonly #emptyGroups = new Set<string>();
+  #sweep: NodeJS.Timeout | undefined;
+
+  constructor({ history, format = formatAsJson }: StoreOptions = {}) {
+    if (typeof format !== "function") throw invalidArgument("format", "a function", format);
+    this.#format = format;
+    if (history !== undefined) this.#historyLimits = resolveHistoryLimits(history === true ? {} : history);
+  }
+
+  /**
+   * Puts a channel into a group. Again: replaces its attachment. A closed channel is not taken in.
+   *
+   * With `since` the member is sent at once what it has missed, in one batch, or, if the history does not reach back, a
+   * batch that says so; a parked poll is answered with it and so leaves again. If it missed nothing, nothing is sent.
+   *
+   * @throws ChannelError `INVALID_ARGUMENT` for a channel that is not of channelkit, a group name that is no text, and
+   *   `since` without history
+   */
+  add(group: string, channel: Channel, ...[attachment, options = {}]: JoinArguments<Attachment>): Joined {
+    const member = checkMember(channel);
+    checkGroup(group);
+    const { since } = options;
+    if (since !== undefined && this.#historyLimits === undefined) {
+      throw invalidArgument("since", "left out: this store keeps no history", since);
+    }
+    if (!member.isOpen) return { position: this.position(group), recovered: since === undefined };
+    const joined = this.#groupFor(group);
+    // The rest parameter makes the attachment optional only where undefined is one.
+    joined.set(member, attachment as Attachment);
+    this.#remember(member, group);
+    const recovered = since === undefined || this.#catchUp(joined, [member, attachment as Attachment], since);
+    return { position: joined.history?.position, recovered };
+  }
+
+  /** Takes a channel out of a group. @returns whether it was in it */
+  remove(group: string, channel: Channel): boolean {
+    const member = checkMember(channel);
+    const groups = this.#groupsOf.get(member);
+    if (groups?.delete(group) !== true) return false;
+    if (groups.size === 0) {
+      this.#groupsOf.delete(member);
+      member.offDeparture(this.#departed);
+    }
+    this.#take(group, member);
+    return true;
+  }
+
+  /**
+   * Sends a value to every member of a group: text as text, bytes as bytes, anything else as JSON.
+   *
+   * A function is called for each member with its attachment. Members are those of now; one that has closed is passed
+   * over. What throws for one member is reported to its server and concerns no other. Large groups are served over
+   * several turns, in the order of the broadcasts.
+   *
+   * Bytes and objects are not copied: do not change them afterwards.
+   *
+   * @returns how many members it is for
+   * @throws ChannelError `INVALID_ARGUMENT` for a value that has no JSON form; nobody gets anything then
+   */
+  broadcast(
+    group: string,
+    value: BroadcastFunction<Attachment> | Message | object | number | boolean | null,
+    options: BroadcastOptions = {},
+  ): number {
+    checkGroup(group);
+    const { close } = options;
+    if (typeof value === "function") return this.#broadcastEach(group, value as BroadcastFunction<Attachment>, close);
+    const target = this.#historyLimits === undefined ? this.#groups.get(group) : this.#groupFor(group);
+    if (target === undefined) {
+      payloadOf(value);
+      return 0;
+    }
+    const payload = this.#record(target, value);
+    this.#noteEmpty(group, target);
+    const { members } = target;
+    this.#queue.run(members, ([channel]) => deliver(channel, payload, close));
+    return members.length;
+  }
+
+  /** How many members a group has. */
+  size(group: string): number {
+    return this.#groups.get(group)?.size ?? 0;
+  }
+
+  /** The members of a group now, each with its attachment. */
+  members(group: string): readonly (readonly [channel: Channel, attachment: Attachment])[] {
+    return this.#groups.get(group)?.members ?? [];
+  }
+
+  /** The names of the groups that have members. */
+  groups(): string[] {
+    return [...this.#groups].filter(([, { size }]) => size > 0).map(([name]) => name);
+  }
+
+  /** The position of a group now, from which a client can start; undefined for a store without history. */
+  position(group: string): Position | undefined {
+    checkGroup(group);
+    if (this.#historyLimits === undefined) return undefined;
+    const target = this.#groupFor(group);
+    this.#noteEmpty(group, target);
+    return target.history?.position;
+  }
+
+  #broadcastEach(group: string, valueFor: BroadcastFunction<Attachment>, close: boolean | undefined): number {
+    const target = this.#historyLimits === undefined ? this.#groups.get(group) : this.#groupFor(group);
+    if (target === undefined) return 0;
+    const { history, members } = target;
+    const position = history?.nextPosition;
+    history?.append(valueFor, 0);
+    this.#noteEmpty(group, target);
+    this.#queue.run(members, ([channel, attachment]) => {
+      contain(channel, () => {
+        const value = valueFor(channel, attachment);
+        if (value === undefined) return;
+        deliver(channel, position === undefined ? payloadOf(value) : this.#formatOne(position, value), close);
+      });
+    });
+    return members.length;
+  }
+
+  /** Writes a value once for all, and remembers it. */
+  #record(target: Group<Attachment, unknown>, value: unknown): Payload {
+    const { history } = target;
+    if (history === undefined) return payloadOf(value);
+    const payload = this.#formatOne(history.nextPosition, value);
+    history.append(value, payload.bytes.length);
+    return payload;
+  }
+
+  #formatOne(position: Position, value: unknown): Payload {
+    return payloadOf(this.#format({ position, recovered: true, messages: [{ position, value }] }));
+  }
+
+  #catchUp(joined: Group<Attachment, unknown>, [channel, attachment]: Member<Attachment>, since: Position): boolean {
+    const { history } = joined;
+    if (history === undefined) return true;
+    const missed = history.since(since);
+    if (missed?.length === 0) return true;
+    const messages: { position: Position; value: unknown }[] = [];
+    for (const { offset, value } of missed ?? []) {
+      const position = { epoch: history.epoch, offset };
+      const own: unknown = typeof value === "function" ? contain(channel, () => value(channel, attachment)) : value;
+      if (own !== undefined) messages.push({ position, value: own });
+    }
+    const batch = { position: history.position, recovered: missed !== undefined, messages };
+    contain(channel, () => deliver(channel, payloadOf(this.#format(batch)), undefined));
+    return missed !== undefined;
+  }
+
+  #groupFor(name: string): Group<Attachment, unknown> {
+    let group = this.#groups.get(name);
+    if (group === undefined) {
+      group = new Group(this.#historyLimits);
+      this.#groups.set(name, group);
+    }
+    return group;
+  }
+
+  #remember(member: BaseChannel, group: string): void {
+    this.#emptyGroups.delete(group);
+    let groups = this.#groupsOf.get(member);
+    if (groups === undefined) {
+      groups = new Set();
+      this.#groupsOf.set(member, groups);
+      member.onDeparture(this.#departed);
+    }
+    groups.add(group);
+  }
+
+  readonly #departed = (member: BaseChannel): void => {
+    for (const group of this.#groupsOf.get(member) ?? []) this.#take(group, member);
+    this.#groupsOf.delete(member);
+  };
+
+  #take(name: string, member: BaseChannel): void {
+    const group = this.#groups.get(name);
+    group?.delete(member);
+    if (group !== undefined) this.#noteEmpty(name, group);
+  }
+
+  /** An empty group disappears, or is kept for a while for the sake of its history. */
+  #noteEmpty(name: string, group: Group<Attachment, unknown>): void {
+    if (group.size > 0) return;
+    if (this.#historyLimits === undefined) {
+      this.#groups.delete(name);
+      return;
+    }
+    const { maxEmptyGroups, maxAgeMs } = this.#historyLimits;
+    group.history?.touch();
+    this.#emptyGroups.delete(name);
+    this.#emptyGroups.add(name);
+    const [longestEmpty] = this.#emptyGroups;
+    if (this.#emptyGroups.size > maxEmptyGroups && longestEmpty !== undefined) this.#forget(longestEmpty);
+    this.#sweep ??= setInterval(() => this.#forgetExpired(), Math.max(1000, maxAgeMs / 10)).unref();
+  }
+
+  #forgetExpired(): void {
+    const nowMs = Date.now();
+    for (const name of this.#emptyGroups) {
+      if (this.#groups.get(name)?.history?.isExpired(nowMs) !== false) this.#forget(name);
+    }
+    if (this.#emptyGroups.size > 0) return;
+    clearInterval(this.#sweep);
+    this.#sweep = undefined;
+  }
+
+  #forget(name: string): void {
+    this.#groups.delete(name);
+    this.#emptyGroups.delete(name);
+  }
+}
+
+function deliver(channel: BaseChannel, payload: Payload, close: boolean | undefined): void {
+  contain(channel, () => channel.sendShared(payload, close ?? channel.kind === "long-polling"));
+}
+
+/** Keeps what goes wrong for one member from all others. */
+function contain<Result>(channel: BaseChannel, run: () => Result): Result | undefined {
+  try {
+    return run();
+  } catch (cause) {
+    channel.handlerFailed("broadcast", cause);
+    return undefined;
+  }
+}
+
+function checkMember(channel: Channel): BaseChannel {
+  if (channel instanceof BaseChannel) return channel;
+  throw invalidArgument("channel", "a channel that withChannel handed over", channel);
+}
+
+function checkGroup(group: string): void {
+  if (typeof group !== "string") throw invalidArgument("group", "a string", group);
+}

@@ -1,0 +1,53 @@
+import type { Writable } from "node:stream";
+import * as webSocketPackage from "ws";
+import type { Limits } from "../channel/limits.ts";
+import type { Message } from "../channel/message.ts";
+
+/** What arrives from the peer, in order. */
+export type ReceiverListener = {
+  message(message: Message): void;
+  ping(data: Buffer): void;
+  /** The peer's Close frame; 1005 for an empty one. Nothing follows. */
+  close(code: number, reason: string): void;
+  /** The peer broke the protocol. Nothing follows. @param code - of the Close frame that it is to get */
+  violation(code: number, rule: string): void;
+};
+
+type ReceiverConstructor = new (options: {
+  readonly isServer: boolean;
+  readonly maxPayload: number;
+  readonly maxFragments: number;
+  readonly maxBufferedChunks: number;
+}) => Writable;
+
+// `ws` exports its parser, but its published types leave it out.
+const { Receiver } = webSocketPackage as unknown as { readonly Receiver: ReceiverConstructor };
+
+/** The Close code for each fault that `ws` finds where it is not 1002 (RFC 6455 §7.4.1). */
+const codeOfFault: ReadonlyMap<string, number> = new Map([
+  ["WS_ERR_INVALID_UTF8", 1007],
+  ["WS_ERR_UNSUPPORTED_MESSAGE_LENGTH", 1009],
+  ["WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH", 1009],
+  ["WS_ERR_TOO_MANY_BUFFERED_PARTS", 1008],
+]);
+
+/**
+ * The parser of `ws` for one connection: masking, fragments, UTF-8, lengths and limits. Write what the socket reads.
+ *
+ * Only this half of `ws` is used. Its other half writes each frame by itself; see the outbox.
+ */
+export function createReceiver(limits: Limits, listener: ReceiverListener): Writable {
+  const receiver = new Receiver({
+    isServer: true,
+    maxPayload: limits.maxMessageBytes,
+    maxFragments: limits.maxFragments,
+    maxBufferedChunks: limits.maxBufferedChunks,
+  });
+  receiver.on("message", (data: Buffer, isBinary: boolean) => listener.message(isBinary ? data : data.toString("utf8")));
+  receiver.on("ping", (data: Buffer) => listener.ping(data));
+  receiver.on("conclude", (code: number, reason: Buffer) => listener.close(code, reason.toString("utf8")));
+  receiver.on("error", (error: Error & { code?: string }) => {
+    listener.violation(codeOfFault.get(error.code ?? "") ?? 1002, error.message);
+  });
+  return receiver;
+}

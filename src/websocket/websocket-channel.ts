@@ -1,0 +1,289 @@
+import type { Socket } from "node:net";
+import type { Writable } from "node:stream";
+import { BaseChannel, closedHere, type Outgoing } from "../channel/base-channel.ts";
+import type { ChannelKind } from "../channel/channel.ts";
+import { isStream, type StreamBody } from "../channel/data.ts";
+import type { Environment } from "../channel/environment.ts";
+import { ChannelErrorOf, invalidArgument } from "../channel/errors.ts";
+import { Mailbox } from "../channel/mailbox.ts";
+import { Outbox } from "../channel/outbox.ts";
+import type { Payload } from "../channel/payload.ts";
+import { type ClosedWith, closedWith, statusOf } from "../channel/status.ts";
+import { headerLines } from "../http/head.ts";
+import { encodeClose, encodeMessage, encodePing, encodePong, frameOf } from "./frame.ts";
+import type { Heartbeat, Watched } from "./heartbeat.ts";
+import { createReceiver } from "./receiver.ts";
+
+const noData = Buffer.alloc(0);
+
+/** What a WebSocket needs of the server that accepts it. */
+export type WebSocketOptions = {
+  readonly environment: Environment;
+  readonly heartbeat: Heartbeat;
+  /** Ends the connection in good order: what waits is written, then FIN, then input is thrown away for a while. */
+  readonly endSocket: (socket: Socket) => void;
+};
+
+/**
+ * The channel over one WebSocket.
+ *
+ * Made before the 101 is written: until `start` it can be sent to, and all of it waits behind the head.
+ */
+export class WebSocketChannel extends BaseChannel implements Watched {
+  lastHeardBeat = 0;
+  readonly #socket: Socket;
+  readonly #options: WebSocketOptions;
+  readonly #outbox: Outbox;
+  readonly #receiver: Writable;
+  readonly #mailbox: Mailbox;
+  #hasSentClose = false;
+  #hasReceivedClose = false;
+  #closeTimer: NodeJS.Timeout | undefined;
+  #stallTimer: NodeJS.Timeout | undefined;
+
+  constructor(request: Request, socket: Socket, options: WebSocketOptions) {
+    super(request, options.environment);
+    this.#socket = socket;
+    this.#options = options;
+    const { limits } = options.environment;
+    this.#outbox = new Outbox(socket, limits, true);
+    this.#mailbox = new Mailbox(limits, {
+      full: () => this.#pauseReading(),
+      roomAgain: () => this.#resumeReading(),
+      failed: (cause) => this.handlerFailed("onReceive", cause),
+    });
+    this.#receiver = createReceiver(limits, {
+      message: (message) => {
+        if (this.isOpen) this.#mailbox.deliver(message);
+      },
+      ping: (data) => this.#answerPing(data),
+      close: (code, reason) => this.#peerClosed(code, reason),
+      violation: (code, rule) => this.#peerViolated(code, rule),
+    });
+  }
+
+  override get kind(): ChannelKind {
+    return "websocket";
+  }
+
+  override get isWebSocket(): boolean {
+    return true;
+  }
+
+  override get bufferedAmount(): number {
+    return this.#outbox.bufferedAmount;
+  }
+
+  override drained(): Promise<void> {
+    return this.#outbox.drained();
+  }
+
+  override flushed(): Promise<void> {
+    return this.#outbox.flushed();
+  }
+
+  /** Writes the 101, everything that was sent so far behind it, and begins to read. */
+  start(head: Buffer, early: readonly Buffer[]): void {
+    this.#outbox.release(head);
+    this.#options.heartbeat.watch(this);
+    const socket = this.#socket;
+    for (const chunk of early) this.#read(chunk);
+    socket.on("data", (chunk: Buffer) => this.#read(chunk));
+    socket.resume();
+  }
+
+  /** The peer sends no more. After its Close frame that is as it should be. */
+  connectionEnded(): void {
+    if (!this.#socket.writableEnded) this.connectionLost();
+  }
+
+  /** From now on messages go to the receive handler, or are dropped if there is none: `use` is done. */
+  startReceiving(): void {
+    this.#mailbox.start(this.receiveHandler);
+  }
+
+  /** The upgrade was refused: nothing that was sent leaves. */
+  refuse(): void {
+    this.#outbox.clear();
+    this.finish(closedHere(), true);
+  }
+
+  /** TCP ended. Without a Close frame that is `abnormal` (RFC 6455 §7.1.5). */
+  connectionLost(): void {
+    this.#outbox.clear();
+    this.#finish(closedWith("abnormal", 1006, "", false), false);
+    this.#stopTimers();
+    this.#socket.destroy();
+  }
+
+  /** The last words when the server stops. */
+  goAway(): void {
+    if (!this.isOpen) return;
+    this.shut();
+    this.end(1001, "");
+  }
+
+  ping(): void {
+    this.#outbox.append(encodePing(noData));
+  }
+
+  lost(): void {
+    this.connectionLost();
+  }
+
+  override fail(): void {
+    this.#closeWith(1011, closedHere(1011));
+  }
+
+  protected override get mailbox(): Mailbox {
+    return this.#mailbox;
+  }
+
+  protected override hasRoomFor(bytes: number): boolean {
+    return this.#outbox.hasRoomFor(bytes);
+  }
+
+  protected override check({ headers }: Outgoing): void {
+    // Dropped, but not unseen: what HTTP refuses is refused here too, so that a handler works for both or for none.
+    for (const line of headerLines(headers)) void line;
+  }
+
+  protected override transmit({ body }: Outgoing, close: boolean): boolean {
+    if (isStream(body)) {
+      this.#transmitStream(body, close);
+      return true;
+    }
+    if (body !== undefined && !this.#transmitFrame(encodeMessage(body))) return false;
+    if (close) this.end(1000, "");
+    return true;
+  }
+
+  protected override transmitShared(payload: Payload, close: boolean): boolean {
+    if (!this.#transmitFrame(payload.encodedBy(frameOf))) return false;
+    if (close) this.end(1000, "");
+    return true;
+  }
+
+  protected override end(code: number, reason: string): void {
+    this.#closeWith(code, closedHere(code, reason));
+  }
+
+  #transmitFrame(frame: Buffer): boolean {
+    if (this.#outbox.hasRoomFor(frame.length)) {
+      this.#outbox.append(frame);
+      return true;
+    }
+    this.#closeWith(1013, closedWith("overflow", 1013, "", false));
+    return false;
+  }
+
+  /** A stream is one binary message, so it is read whole first: a frame tells its length before its payload. */
+  #transmitStream(body: StreamBody, close: boolean): void {
+    const pieces: Buffer[] = [];
+    let bytes = 0;
+    this.streams.pump(body, {
+      piece: (piece) => {
+        bytes += piece.length;
+        const { maxBufferedBytes } = this.environment.limits;
+        if (bytes > maxBufferedBytes) {
+          throw invalidArgument("a stream sent over a WebSocket", `at most ${maxBufferedBytes} bytes`, bytes);
+        }
+        pieces.push(piece);
+      },
+      ready: () => this.#outbox.drained(),
+      end: () => {
+        if (this.#transmitFrame(encodeMessage(Buffer.concat(pieces, bytes))) && close) this.end(1000, "");
+      },
+    });
+  }
+
+  #read(chunk: Buffer): void {
+    this.lastHeardBeat = this.#options.heartbeat.now;
+    if (!this.#receiver.destroyed) this.#receiver.write(chunk);
+  }
+
+  #answerPing(data: Buffer): void {
+    if (this.#hasSentClose || !this.#transmitFrame(encodePong(data))) return;
+    this.handlePing(data);
+  }
+
+  #peerClosed(code: number, reason: string): void {
+    this.#hasReceivedClose = true;
+    if (this.#hasSentClose) {
+      this.#endSocket();
+      return;
+    }
+    // RFC 6455 §5.5.1: the answer repeats the code. An empty frame is answered with an empty one.
+    this.#sendClose(code === 1005 ? encodeClose() : encodeClose(code, reason));
+    this.#finish(closedWith(statusOf(code), code, reason), false);
+    this.#endSocket();
+  }
+
+  #peerViolated(code: number, rule: string): void {
+    this.report(new ChannelErrorOf("PEER_FAULT", { rule, remoteAddress: this.#socket.remoteAddress ?? "" }));
+    this.#hasReceivedClose = true;
+    this.#closeWith(code, closedWith(statusOf(code), code, "", false), false);
+  }
+
+  #closeWith(code: number, closed: ClosedWith, dropsQueued = true): void {
+    this.shut();
+    this.#sendClose(encodeClose(code, closed.detail.reason));
+    this.#finish(closed, dropsQueued);
+    if (this.#hasReceivedClose) this.#endSocket();
+    else this.#awaitClose();
+  }
+
+  #sendClose(frame: Buffer): void {
+    if (this.#hasSentClose) return;
+    this.#hasSentClose = true;
+    this.shut();
+    this.#outbox.append(frame);
+  }
+
+  #awaitClose(): void {
+    // Reading may be paused for a slow handler; the answer to our Close must get through.
+    this.#resumeReading();
+    this.#closeTimer ??= setTimeout(() => this.#socket.destroy(), this.environment.limits.closeTimeoutMs);
+  }
+
+  #endSocket(): void {
+    this.#stopTimers();
+    this.#outbox.flush();
+    this.#options.endSocket(this.#socket);
+  }
+
+  #finish(closed: ClosedWith, dropsQueued: boolean): void {
+    this.#options.heartbeat.forget(this);
+    this.finish(closed, dropsQueued);
+  }
+
+  #pauseReading(): void {
+    if (!this.isOpen) return;
+    this.#socket.pause();
+    // While nothing is read, nothing is heard: the peer must not be taken for dead.
+    this.#options.heartbeat.forget(this);
+    this.#watchStall();
+  }
+
+  #watchStall(): void {
+    const { handledCount } = this.#mailbox;
+    this.#stallTimer = setTimeout(() => {
+      if (this.#mailbox.handledCount > handledCount) this.#watchStall();
+      else this.#closeWith(1013, closedWith("overflow", 1013, "", false));
+    }, this.environment.limits.receiveStallTimeoutMs);
+  }
+
+  #resumeReading(): void {
+    if (this.#stallTimer === undefined) return;
+    clearTimeout(this.#stallTimer);
+    this.#stallTimer = undefined;
+    if (this.isOpen) this.#options.heartbeat.watch(this);
+    this.#socket.resume();
+  }
+
+  #stopTimers(): void {
+    clearTimeout(this.#closeTimer);
+    clearTimeout(this.#stallTimer);
+    this.#stallTimer = undefined;
+  }
+}
