@@ -15,13 +15,18 @@ export {
   type HandlerName,
   isChannelError,
 } from "./channel/errors.ts";
-export { defaultHistoryLimits, defaultLimits, type HistoryLimits, type Limits, turnBudgetMs } from "./channel/limits.ts";
+export {
+  defaultHistoryLimits,
+  defaultLimits,
+  type HistoryLimits,
+  type Limits,
+  turnBudgetMs,
+} from "./channel/limits.ts";
 export type { Message } from "./channel/message.ts";
 export type { CloseDetail, CloseStatus } from "./channel/status.ts";
 export { encodeEvent, eventStreamComment, eventStreamHeaders, type ServerSentEvent } from "./http/event-stream.ts";
 export { createListeners, type Listeners } from "./server/create-listeners.ts";
-export type { ServerStatus } from "./server/acceptor.ts";
-export type { RequestHandler } from "./server/dispatch.ts";
+export type { RequestHandler, ServerStatus } from "./server/server-state.ts";
 export { type UseChannel, withChannel } from "./server/opening.ts";
 export type { ListenerOptions, ServeOptions } from "./server/options.ts";
 export type { AllowedOrigins } from "./server/origin.ts";

@@ -89,7 +89,8 @@ export abstract class BaseChannel implements Channel {
     this.check(outgoing);
     const close = options?.close ?? !this.isWebSocket;
     if (close) this.#isOpen = false;
-    if (this.#streams?.isActive === true) return this.#streams.queue(() => this.transmit(outgoing, close), outgoing.body);
+    if (this.#streams?.isActive === true)
+      return this.#streams.queue(() => this.transmit(outgoing, close), outgoing.body);
     return this.transmit(outgoing, close);
   }
 
@@ -209,7 +210,8 @@ export abstract class BaseChannel implements Channel {
   #callCloseHandler(): void {
     const handler = this.#closeHandler;
     const closed = this.#closed;
-    if (handler !== undefined && closed !== undefined) this.#call("onClose", () => handler(closed.status, closed.detail));
+    if (handler !== undefined && closed !== undefined)
+      this.#call("onClose", () => handler(closed.status, closed.detail));
   }
 
   #call(name: HandlerName, run: () => void | Promise<void>): void {

@@ -12,6 +12,8 @@ export type ErrorDetails = {
   readonly CHANNEL_UNAVAILABLE: { readonly reason: string };
   /** The server could not listen on the address it was given. */
   readonly LISTEN_FAILED: { readonly hostname: string; readonly port: number };
+  /** The server listens but could not take a connection: mostly for want of descriptors. */
+  readonly ACCEPT_FAILED: { readonly hostname: string; readonly port: number };
   /** A function of the application threw or rejected. */
   readonly HANDLER_FAILED: { readonly handler: HandlerName; readonly channelId?: string };
   /** A request handler answered with something that is not a `Response`. */
@@ -33,6 +35,7 @@ const messages: { readonly [Code in ErrorCode]: (details: ErrorDetails[Code]) =>
     `${d.handler} is set already: a channel takes one handler of each sort. Delegate to a variable to change it`,
   CHANNEL_UNAVAILABLE: (d) => `No channel for this request: ${d.reason}`,
   LISTEN_FAILED: (d) => `The server cannot listen on ${d.hostname} port ${d.port}`,
+  ACCEPT_FAILED: (d) => `The server on ${d.hostname} port ${d.port} could not take a connection`,
   HANDLER_FAILED: (d) =>
     `The ${d.handler} handler${d.channelId === undefined ? "" : ` of channel ${d.channelId}`} threw`,
   HANDLER_RETURNED_NOTHING: (d) => `A request handler must return a Response, but it returned ${d.received}`,
@@ -78,11 +81,13 @@ export function invalidArgument(
 /** A short description of any value for an error text: never the whole of it, which may be long or secret. */
 export function describe(value: unknown): string {
   if (value === null || value === undefined) return String(value);
-  if (typeof value === "string") return value.length > 40 ? `a string of ${value.length} characters` : JSON.stringify(value);
+  if (typeof value === "string")
+    return value.length > 40 ? `a string of ${value.length} characters` : JSON.stringify(value);
   if (typeof value === "object") {
     const constructor: unknown = value.constructor;
     return typeof constructor === "function" && constructor !== Object ? `a ${constructor.name}` : "a plain object";
   }
   if (typeof value === "function") return "a function";
+  if (typeof value === "symbol") return "a symbol";
   return `${typeof value} ${String(value)}`;
 }

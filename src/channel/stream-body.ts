@@ -97,10 +97,10 @@ export class StreamBodyQueue {
 
   async #read(source: AsyncIterator<Uint8Array | string>, sink: StreamSink): Promise<void> {
     for (;;) {
-      const { done, value } = await source.next();
+      const next = await source.next();
       if (this.#source !== source) return;
-      if (done === true) break;
-      const bytes = chunkBytes(value);
+      if (next.done === true) break;
+      const bytes = chunkBytes(next.value);
       if (bytes.length > 0) sink.piece(bytes);
       await sink.ready();
       if (this.#source !== source) return;

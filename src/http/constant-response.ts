@@ -11,7 +11,11 @@ export function constantResponse(exchange: Exchange, status: number, fields: Fie
 }
 
 /** The bytes of such a response where there is no exchange: the request could not be read. The connection closes. */
-export function encodeConstantResponse(status: number, environment: Environment, options: { fields?: Fields; isHead?: boolean } = {}): Buffer {
+export function encodeConstantResponse(
+  status: number,
+  environment: Environment,
+  options: { fields?: Fields; isHead?: boolean } = {},
+): Buffer {
   const body = bodyOf(status);
   const head = encodeHead(constantHead(status, options.fields ?? []), {
     contentLength: body.length,

@@ -35,7 +35,8 @@ export function encodeEvent({ data, event, id, retryMs }: ServerSentEvent): stri
     text += `id: ${checkLine("id", id)}\n`;
   }
   if (retryMs !== undefined) {
-    if (!Number.isInteger(retryMs) || retryMs < 0) throw invalidArgument("retryMs", "an integer of at least 0", retryMs);
+    if (!Number.isInteger(retryMs) || retryMs < 0)
+      throw invalidArgument("retryMs", "an integer of at least 0", retryMs);
     text += `retry: ${retryMs}\n`;
   }
   for (const line of data.split(/\r\n|\r|\n/)) text += `data: ${line}\n`;

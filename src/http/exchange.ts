@@ -2,7 +2,7 @@ import type { Socket } from "node:net";
 import type { Environment } from "../channel/environment.ts";
 import { Outbox } from "../channel/outbox.ts";
 import { encodeChunk, lastChunk } from "./chunk.ts";
-import { encodeHead, type Head } from "./head.ts";
+import { encodeHead, type Head, isFramingField } from "./head.ts";
 
 /** What an exchange tells the connection it belongs to. */
 export type ExchangeListener = {
@@ -19,6 +19,15 @@ export type ExchangeRequest = {
   readonly keepsAlive: boolean;
 };
 
+export type ExchangeOptions = {
+  readonly environment: Environment;
+  readonly listener: ExchangeListener;
+  /** Whether the connection may be reused after this response, as far as the server is concerned. */
+  readonly mayPersist: () => boolean;
+  /** Header fields that stand in the response unless it has its own of the same name. */
+  readonly presetFields?: Head["fields"];
+};
+
 const empty: Buffer = Buffer.alloc(0);
 
 /**
@@ -33,22 +42,19 @@ export class Exchange {
   readonly #environment: Environment;
   readonly #listener: ExchangeListener;
   readonly #outbox: Outbox;
-  /** Whether the connection may be reused after this response, as far as the server is concerned. */
   readonly #mayPersist: () => boolean;
+  readonly #presetFields: Head["fields"];
   #phase: "unanswered" | "streaming" | "finished" = "unanswered";
   #isPersistent = false;
   #isChunked = false;
 
-  constructor(
-    request: ExchangeRequest,
-    socket: Socket,
-    options: { environment: Environment; listener: ExchangeListener; mayPersist: () => boolean },
-  ) {
+  constructor(request: ExchangeRequest, socket: Socket, options: ExchangeOptions) {
     this.request = request;
     this.socket = socket;
     this.#environment = options.environment;
     this.#listener = options.listener;
     this.#mayPersist = options.mayPersist;
+    this.#presetFields = options.presetFields ?? [];
     this.#outbox = new Outbox(socket, options.environment.limits);
   }
 
@@ -80,7 +86,7 @@ export class Exchange {
 
   /** Which whole response fits this exchange: of two exchanges with the same variant the bytes are the same. */
   get variant(): "persistent" | "persistent-1.0" | "closing" | undefined {
-    if (this.request.method === "HEAD") return undefined;
+    if (this.request.method === "HEAD" || this.#presetFields.length > 0) return undefined;
     if (!this.request.keepsAlive || !this.#mayPersist()) return "closing";
     return this.request.minorVersion === 0 ? "persistent-1.0" : "persistent";
   }
@@ -147,7 +153,8 @@ export class Exchange {
         ? ("Keep-Alive" as const)
         : undefined
       : ("close" as const);
-    return encodeHead(head, { ...framing, connection, serverHeader: this.#environment.serverHeader });
+    const { serverHeader } = this.#environment;
+    return encodeHead(withPresets(head, this.#presetFields), { ...framing, connection, serverHeader });
   }
 
   #lengthOf(head: Head, body: Buffer): number | undefined {
@@ -165,4 +172,11 @@ export class Exchange {
     this.#outbox.flush();
     this.#listener.finished(this.#isPersistent);
   }
+}
+
+function withPresets(head: Head, presets: Head["fields"]): Head {
+  if (presets.length === 0) return head;
+  const own = new Set(head.fields.map(([name]) => name.toLowerCase()));
+  const added = presets.filter(([name]) => !own.has(name.toLowerCase()) && !isFramingField(name));
+  return { ...head, fields: [...added, ...head.fields] };
 }

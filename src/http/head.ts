@@ -29,6 +29,11 @@ const framingFields: ReadonlySet<string> = new Set([
   "transfer-encoding",
 ]);
 
+/** Whether a field is the server's to write: what anybody else gives for it is dropped. */
+export function isFramingField(name: string): boolean {
+  return framingFields.has(name.toLowerCase());
+}
+
 /**
  * Checks a status and fields. Throws `INVALID_ARGUMENT` for what must not get on the wire.
  *
@@ -57,7 +62,7 @@ function normaliseHead(status: number, headers: HeaderFields | undefined, defaul
   for (const [name, value] of headerLines(headers)) {
     isEmpty = false;
     const lowerName = name.toLowerCase();
-    if (!framingFields.has(lowerName)) fields.push([name, value]);
+    if (!isFramingField(name)) fields.push([name, value]);
     else if (lowerName === "connection") closesConnection ||= /(?:^|,)\s*close\s*(?:,|$)/i.test(value);
     else if (lowerName === "content-length" && /^\d{1,15}$/.test(value)) contentLength = Number(value);
   }

@@ -88,7 +88,8 @@ export class HttpChannel extends BaseChannel {
       return true;
     }
     const bytes = body === undefined ? undefined : bytesOf(body);
-    if (this.#isStreaming) return this.#transmitChunk(close, bytes?.length ?? 0, () => bytes && this.#exchange.write(bytes));
+    if (this.#isStreaming)
+      return this.#transmitChunk(close, bytes?.length ?? 0, () => bytes && this.#exchange.write(bytes));
     const head = this.#takeHead();
     if (close || this.#exchange.hasNoBody(head.status)) {
       this.#complete(() => this.#exchange.answer(head, bytes));

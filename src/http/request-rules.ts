@@ -86,7 +86,8 @@ function checkBodyFraming(request: IncomingMessage, isOld: boolean, limits: Limi
   if (codings.length > 0) {
     if (isOld) return fault(400, "HTTP/1.0 has no Transfer-Encoding");
     // Only "chunked" alone: Node would pass a body in another coding on as it is.
-    if (codings.length > 1 || codings[0]?.toLowerCase() !== "chunked") return fault(400, "an unknown Transfer-Encoding");
+    if (codings.length > 1 || codings[0]?.toLowerCase() !== "chunked")
+      return fault(400, "an unknown Transfer-Encoding");
   }
   const length = request.headers["content-length"];
   if (length !== undefined && Number(length) > limits.maxBodyBytes) return fault(413, "the body is too long");

@@ -15,6 +15,11 @@ type Read = { readonly done: boolean; readonly value?: Uint8Array | undefined };
  * body is chunked, each piece as it comes, no faster than the client reads.
  */
 export async function respond(exchange: Exchange, response: Response, environment: Environment): Promise<void> {
+  if (exchange.isFinished) {
+    // The client left, or the channel has answered: nobody is there to read it.
+    cancel(response.body);
+    return;
+  }
   let head: Head;
   try {
     head = checkHead(response.status, response.headers);

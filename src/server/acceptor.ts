@@ -1,66 +1,43 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import type { Environment } from "../channel/environment.ts";
-import { Heartbeat } from "../websocket/heartbeat.ts";
 import { Connection } from "./connection.ts";
-import type { RequestHandler } from "./dispatch.ts";
 import { HttpTurn } from "./http-turn.ts";
-import type { AllowedOrigins } from "./origin.ts";
+import type { ServerState } from "./server-state.ts";
 import { UpgradeTurn } from "./upgrade-turn.ts";
-
-export type AcceptorOptions = {
-  readonly handler: RequestHandler;
-  readonly environment: Environment;
-  readonly allowedOrigins: AllowedOrigins;
-  readonly trustedHops: number;
-};
-
-/** `running` takes requests; `stopping` finishes what it has; `stopped` has nothing left. */
-export type ServerStatus = "running" | "stopping" | "stopped";
 
 /** Takes what Node's server emits and gives each request its turn. Knows all connections. */
 export class Acceptor {
-  readonly handler: RequestHandler;
-  readonly environment: Environment;
-  readonly allowedOrigins: AllowedOrigins;
-  readonly trustedHops: number;
-  readonly heartbeat: Heartbeat;
+  readonly state: ServerState;
   readonly connections: Set<Connection> = new Set();
-  status: ServerStatus = "running";
-  /** Channels get their last words, and one that is taken now gets them at once. */
-  isDismissing = false;
-  /** Requests whose handler runs and has neither answered nor taken the channel. */
-  pendingRequests = 0;
   readonly #connectionOf = new WeakMap<Socket, Connection>();
   readonly #connectionsOfAddress = new Map<string, number>();
   #whenEmpty: (() => void) | undefined;
 
-  constructor(options: AcceptorOptions) {
-    this.handler = options.handler;
-    this.environment = options.environment;
-    this.allowedOrigins = options.allowedOrigins;
-    this.trustedHops = options.trustedHops;
-    const { pingIntervalMs, pongTimeoutMs } = options.environment.limits;
-    this.heartbeat = new Heartbeat(pingIntervalMs, pongTimeoutMs);
+  constructor(state: ServerState) {
+    this.state = state;
   }
 
   /** Listener of `connection` (`secureConnection` with TLS): turns clients away above the limits. */
   connect(socket: Socket): void {
-    const { maxConnections, maxConnectionsPerAddress } = this.environment.limits;
+    const { maxConnections, maxConnectionsPerAddress } = this.state.environment.limits;
     const connection = this.#connection(socket);
     const ofAddress = this.#connectionsOfAddress.get(connection.remoteAddress) ?? 0;
     if (this.connections.size > maxConnections || ofAddress > maxConnectionsPerAddress) connection.refuse(503);
   }
 
   /** Listener of `request`. */
-  request(message: IncomingMessage, response: ServerResponse, expects: "nothing" | "continue" | "unknown" = "nothing"): void {
-    const turn = new HttpTurn(this, this.#connection(message.socket), { message, response, expects });
+  request(
+    message: IncomingMessage,
+    response: ServerResponse,
+    expects: "nothing" | "continue" | "unknown" = "nothing",
+  ): void {
+    const turn = new HttpTurn(this.state, this.#connection(message.socket), { message, response, expects });
     turn.arrive();
   }
 
   /** Listener of `upgrade`. */
   upgrade(message: IncomingMessage, socket: Socket, head: Buffer): void {
-    const turn = new UpgradeTurn(this, this.#connection(socket), { message, head });
+    const turn = new UpgradeTurn(this.state, this.#connection(socket), { message, head });
     turn.arrive();
   }
 
@@ -89,7 +66,7 @@ export class Acceptor {
   #connection(socket: Socket): Connection {
     let connection = this.#connectionOf.get(socket);
     if (connection === undefined) {
-      connection = new Connection(socket, this.environment, (closed) => this.#forget(closed));
+      connection = new Connection(socket, this.state.environment, (closed) => this.#forget(closed));
       this.#connectionOf.set(socket, connection);
       this.connections.add(connection);
       this.#count(connection.remoteAddress, 1);

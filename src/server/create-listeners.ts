@@ -1,9 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Socket } from "node:net";
-import type { ServerStatus } from "./acceptor.ts";
-import type { RequestHandler } from "./dispatch.ts";
 import { checkListenerOptions, createAcceptor, type ListenerOptions } from "./options.ts";
+import type { RequestHandler, ServerStatus } from "./server-state.ts";
 import { type StopOptions, stopAcceptor } from "./stop.ts";
 
 /** Listeners for a server that exists already. Each may be called without its object. */
@@ -33,7 +32,7 @@ export function createListeners(handler: RequestHandler, options: ListenerOption
     // Node types the socket as any stream, since servers can be given streams of their own; those have no descriptor.
     upgrade: (message, socket, head) => acceptor.upgrade(message, socket as Socket, head),
     get status() {
-      return acceptor.status;
+      return acceptor.state.status;
     },
     stop: (stopOptions = {}) => stopAcceptor(acceptor, stopOptions),
   };

@@ -1,9 +1,6 @@
 import { ChannelErrorOf, describe } from "../channel/errors.ts";
 import { isThenable } from "../channel/mailbox.ts";
-import type { Acceptor } from "./acceptor.ts";
-
-/** A standard request handler. It answers a request, or returns what `withChannel` gave it. */
-export type RequestHandler = (request: Request) => Response | Promise<Response>;
+import type { ServerSettings } from "./server-state.ts";
 
 /** What becomes of a request once its handler is done. */
 export type DispatchListener = {
@@ -12,22 +9,23 @@ export type DispatchListener = {
   failed(): void;
 };
 
-/** Runs the handler of a request and contains whatever it does. At the limit of pending requests it is not run. */
-export function dispatch(acceptor: Acceptor, request: Request, listener: DispatchListener): void {
+/** Runs the handler of a request and contains whatever it does. */
+export function dispatch(settings: ServerSettings, request: Request, listener: DispatchListener): void {
+  const { handler, environment } = settings;
   const settle = (response: unknown): void => {
     if (isResponse(response)) listener.answered(response);
     else {
-      acceptor.environment.report(new ChannelErrorOf("HANDLER_RETURNED_NOTHING", { received: describe(response) }));
+      environment.report(new ChannelErrorOf("HANDLER_RETURNED_NOTHING", { received: describe(response) }));
       listener.failed();
     }
   };
   const fail = (cause: unknown): void => {
-    acceptor.environment.report(new ChannelErrorOf("HANDLER_FAILED", { handler: "request" }, { cause }));
+    environment.report(new ChannelErrorOf("HANDLER_FAILED", { handler: "request" }, { cause }));
     listener.failed();
   };
   let result: unknown;
   try {
-    result = acceptor.handler(request);
+    result = handler(request);
   } catch (cause) {
     fail(cause);
     return;

@@ -7,10 +7,10 @@ import { HttpChannel } from "../http/http-channel.ts";
 import { checkRequestHead, checkTrailers, hasBody, type RequestFault } from "../http/request-rules.ts";
 import { respond } from "../http/respond.ts";
 import { asksForWebSocket, checkHandshake, isRefusal } from "../websocket/handshake.ts";
-import type { Acceptor } from "./acceptor.ts";
 import type { Connection, Turn } from "./connection.ts";
 import { dispatch } from "./dispatch.ts";
 import { channelResponse, closeOpening, registerOpening, type UseChannel } from "./opening.ts";
+import type { ServerState } from "./server-state.ts";
 import { createStandardRequest } from "./standard-request.ts";
 
 type Arrival = {
@@ -25,7 +25,7 @@ type Arrival = {
  * answer is written by the handler's response or by the channel, never by both.
  */
 export class HttpTurn implements Turn {
-  readonly #acceptor: Acceptor;
+  readonly #state: ServerState;
   readonly #connection: Connection;
   readonly #message: IncomingMessage;
   readonly #response: ServerResponse;
@@ -35,15 +35,15 @@ export class HttpTurn implements Turn {
   #bodyBytes = 0;
   #isWhole = false;
   #isRunning = false;
-  #isPending = false;
+  #endPending: (() => void) | undefined;
   #exchange: Exchange | undefined;
   #request: Request | undefined;
   #channel: HttpChannel | undefined;
   /** The response that stands for the channel. */
   #placeholder: Response | undefined;
 
-  constructor(acceptor: Acceptor, connection: Connection, { message, response, expects }: Arrival) {
-    this.#acceptor = acceptor;
+  constructor(state: ServerState, connection: Connection, { message, response, expects }: Arrival) {
+    this.#state = state;
     this.#connection = connection;
     this.#message = message;
     this.#response = response;
@@ -60,7 +60,7 @@ export class HttpTurn implements Turn {
       message.resume();
       return;
     }
-    this.#fault = checkRequestHead(message, this.#acceptor.environment.limits) ?? this.#checkExpectations();
+    this.#fault = checkRequestHead(message, this.#state.environment.limits) ?? this.#checkExpectations();
     if (hasBody(message) && !message.readableEnded) this.#readBody();
     else this.#isWhole = true;
     this.#connection.enqueue(this);
@@ -80,15 +80,16 @@ export class HttpTurn implements Turn {
   }
 
   clientEnded(): void {
-    const channel = this.#channel;
-    // A handler that still runs gets to answer: a client may send its request, then FIN, then read.
-    if (channel === undefined || this.#isFinished) return;
-    channel.clientLeft();
+    // A handler that still runs gets to answer: a client may send its request, then FIN, then read. But a channel or a
+    // stream that has begun has no other sign that its client is gone.
+    const isWaitedFor = this.#channel === undefined && this.#exchange?.isAnswered !== true;
+    if (isWaitedFor || this.#isFinished) return;
+    this.#channel?.clientLeft();
     this.#connection.cut();
   }
 
   clientGone(): void {
-    this.#noLongerPending();
+    this.#endPending?.();
     if (this.#isFinished) return;
     this.#exchange?.abandon();
     this.#channel?.clientLeft();
@@ -126,7 +127,7 @@ export class HttpTurn implements Turn {
     // Behind a fault the rest is read and thrown away, so that the client can read the refusal.
     if (this.#fault !== undefined) return;
     this.#bodyBytes += chunk.length;
-    if (this.#bodyBytes > this.#acceptor.environment.limits.maxBodyBytes) {
+    if (this.#bodyBytes > this.#state.environment.limits.maxBodyBytes) {
       this.#body = undefined;
       this.#fault = { status: 413, rule: "the body is too long" };
       this.#proceed();
@@ -148,9 +149,10 @@ export class HttpTurn implements Turn {
       { method, minorVersion: httpVersionMinor, keepsAlive: this.#response.shouldKeepAlive },
       this.#connection.socket,
       {
-        environment: this.#acceptor.environment,
-        mayPersist: () => this.#acceptor.status === "running" && !this.#connection.hasEnded && this.#fault === undefined,
+        environment: this.#state.environment,
+        mayPersist: () => this.#state.status === "running" && !this.#connection.hasEnded && this.#fault === undefined,
         listener: { finished: (isPersistent) => this.#finished(isPersistent) },
+        presetFields: presetFields(this.#response),
       },
     );
     this.#exchange = exchange;
@@ -159,37 +161,35 @@ export class HttpTurn implements Turn {
 
   #refuse({ status, rule, fields }: RequestFault): void {
     const { remoteAddress } = this.#connection;
-    this.#acceptor.environment.report(new ChannelErrorOf("PEER_FAULT", { rule, remoteAddress }));
+    this.#state.environment.report(new ChannelErrorOf("PEER_FAULT", { rule, remoteAddress }));
     constantResponse(this.#openExchange(), status, fields);
   }
 
   #run(): void {
     this.#connection.requestIsComplete();
     const exchange = this.#openExchange();
-    const acceptor = this.#acceptor;
-    const { environment } = acceptor;
-    if (acceptor.pendingRequests >= environment.limits.maxPendingRequests) {
+    const { settings } = this.#state;
+    this.#endPending = this.#state.beginPending();
+    if (this.#endPending === undefined) {
       constantResponse(exchange, 503, [["Retry-After", "1"]]);
       return;
     }
     const request = createStandardRequest(this.#message, {
       response: this.#response,
-      trustedHops: acceptor.trustedHops,
+      trustedHops: settings.trustedHops,
       ...(this.#body === undefined ? {} : { body: Buffer.concat(this.#body) }),
     });
     this.#body = undefined;
     this.#request = request;
-    this.#isPending = true;
-    acceptor.pendingRequests += 1;
     registerOpening(request, { take: (use) => this.#take(use) });
-    dispatch(acceptor, request, {
+    dispatch(settings, request, {
       answered: (response) => this.#answered(response),
       failed: () => this.#failed(),
     });
   }
 
   #take(use: UseChannel): Response {
-    const { environment } = this.#acceptor;
+    const { environment } = this.#state;
     const exchange = this.#exchange ?? this.#openExchange();
     const channel = new HttpChannel(this.#request as Request, exchange, environment);
     this.#channel = channel;
@@ -205,7 +205,7 @@ export class HttpTurn implements Turn {
   }
 
   #answered(response: Response): void {
-    this.#noLongerPending();
+    this.#endPending?.();
     const exchange = this.#exchange;
     const channel = this.#channel;
     if (exchange === undefined) return;
@@ -215,29 +215,24 @@ export class HttpTurn implements Turn {
     }
     if (this.#request !== undefined) closeOpening(this.#request);
     if (channel !== undefined) {
-      this.#acceptor.environment.report(new ChannelErrorOf("ANSWERED_TWICE", { channelId: channel.id }));
+      this.#state.environment.report(new ChannelErrorOf("ANSWERED_TWICE", { channelId: channel.id }));
       channel.supersede();
     }
     // A rejection is not possible: whatever fails in there is answered and reported in there.
-    void respond(exchange, response, this.#acceptor.environment);
+    void respond(exchange, response, this.#state.environment);
   }
 
   #parked(channel: HttpChannel): void {
     if (!channel.isOpen) return;
     if (this.#connection.hasEnded) this.clientEnded();
-    else if (this.#acceptor.isDismissing) channel.goAway();
+    else if (this.#state.isDismissing) channel.goAway();
   }
 
   #failed(): void {
-    this.#noLongerPending();
+    this.#endPending?.();
     if (this.#request !== undefined) closeOpening(this.#request);
     if (this.#channel !== undefined) this.#channel.fail();
     else if (this.#exchange !== undefined) constantResponse(this.#exchange, 500);
-  }
-
-  #noLongerPending(): void {
-    if (this.#isPending) this.#acceptor.pendingRequests -= 1;
-    this.#isPending = false;
   }
 
   #finished(isPersistent: boolean): void {
@@ -252,6 +247,16 @@ export class HttpTurn implements Turn {
     response.emit("finish");
     connection.done(this);
   }
+}
+
+/** What a framework, or middleware before a mounted handler, has set on Node's response: CORS fields, for example. */
+function presetFields(response: ServerResponse): [string, string][] {
+  const fields: [string, string][] = [];
+  for (const name of response.getHeaderNames()) {
+    const value = response.getHeader(name) ?? [];
+    for (const line of Array.isArray(value) ? value : [value]) fields.push([name, String(line)]);
+  }
+  return fields;
 }
 
 function ignore(): void {

@@ -3,9 +3,9 @@ import type { Environment } from "../channel/environment.ts";
 import { type ErrorListener, invalidArgument } from "../channel/errors.ts";
 import { type Limits, resolveLimits } from "../channel/limits.ts";
 import { Acceptor } from "./acceptor.ts";
-import type { RequestHandler } from "./dispatch.ts";
 import { type AllowedOrigins, checkAllowedOrigins } from "./origin.ts";
 import { containListener, reportToStandardError } from "./report.ts";
+import { type RequestHandler, ServerState } from "./server-state.ts";
 import { checkTrustProxy } from "./standard-request.ts";
 
 /** What `serve` and `createListeners` have in common. */
@@ -43,19 +43,21 @@ const serveOptionNames = [...listenerOptionNames, "port", "hostname", "tls"];
 /** Checks what was given and makes the acceptor for it. Throws `INVALID_ARGUMENT`. */
 export function createAcceptor(handler: RequestHandler, options: ListenerOptions): Acceptor {
   if (typeof handler !== "function") throw invalidArgument("handler", "a function that takes a Request", handler);
-  return new Acceptor({
+  const state = new ServerState({
     handler,
     environment: createEnvironment(options),
     allowedOrigins: checkAllowedOrigins(options.allowedOrigins),
     trustedHops: checkTrustProxy(options.trustProxy),
   });
+  return new Acceptor(state);
 }
 
 /** Throws for a name that is no option of `serve`: a misspelt option must not be silently without effect. */
 export function checkServeOptions(options: ServeOptions): void {
   checkNames(options, serveOptionNames);
   const { port = 9090, hostname = "", tls } = options;
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw invalidArgument("port", "an integer from 0 to 65535", port);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535)
+    throw invalidArgument("port", "an integer from 0 to 65535", port);
   if (typeof hostname !== "string") throw invalidArgument("hostname", "a host name or address", hostname);
   if (tls !== undefined && (typeof tls !== "object" || tls === null)) {
     throw invalidArgument("tls", "an object with key and cert", tls);

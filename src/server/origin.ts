@@ -9,7 +9,8 @@ export type AllowedOrigins = readonly string[] | "*" | undefined;
 export function checkAllowedOrigins(origins: AllowedOrigins): AllowedOrigins {
   if (origins === undefined || origins === "*") return origins;
   const expected = 'a list of origins such as "https://example.com", or "*"';
-  if (!Array.isArray(origins)) throw invalidArgument("allowedOrigins", expected, origins);
+  const list: unknown = origins;
+  if (!Array.isArray(list)) throw invalidArgument("allowedOrigins", expected, origins);
   for (const origin of origins) {
     if (typeof origin !== "string" || !URL.canParse(origin) || new URL(origin).origin !== origin) {
       throw invalidArgument("allowedOrigins", expected, origin);

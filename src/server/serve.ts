@@ -3,9 +3,9 @@ import { createServer as createTlsServer } from "node:https";
 import type { Socket } from "node:net";
 import { ChannelErrorOf } from "../channel/errors.ts";
 import type { Limits } from "../channel/limits.ts";
-import type { Acceptor, ServerStatus } from "./acceptor.ts";
-import type { RequestHandler } from "./dispatch.ts";
+import type { Acceptor } from "./acceptor.ts";
 import { checkServeOptions, createAcceptor, type ServeOptions } from "./options.ts";
+import type { RequestHandler, ServerStatus } from "./server-state.ts";
 import { type StopOptions, stopAcceptor } from "./stop.ts";
 
 /** A server that listens. */
@@ -39,7 +39,7 @@ const defaultHostname = "127.0.0.1";
 export function serve(handler: RequestHandler, options: ServeOptions = {}): Promise<Server> {
   checkServeOptions(options);
   const acceptor = createAcceptor(handler, options);
-  const server = createNodeServer(options, acceptor.environment.limits);
+  const server = createNodeServer(options, acceptor.state.environment.limits);
   attach(server, acceptor, options.tls === undefined ? "connection" : "secureConnection");
   return listen(server, acceptor, options);
 }
@@ -60,7 +60,10 @@ function createNodeServer({ tls }: ServeOptions, limits: Limits): NodeServer {
     keepAliveInitialDelay: limits.pingIntervalMs,
     noDelay: true,
   };
-  const server = tls === undefined ? createServer(nodeOptions) : createTlsServer({ ...tls, ...nodeOptions });
+  const server =
+    tls === undefined
+      ? createServer(nodeOptions)
+      : createTlsServer({ handshakeTimeout: limits.headersTimeoutMs, ...tls, ...nodeOptions });
   // Bounded by `maxHeaders`, which refuses; Node's own bound would drop lines without a word.
   server.maxHeadersCount = 0;
   // A client may end its side and still wait for the answer to what it sent; Node's typings leave this one out.
@@ -78,32 +81,54 @@ function attach(server: NodeServer, acceptor: Acceptor, connectionEvent: "connec
 
 function listen(server: NodeServer, acceptor: Acceptor, options: ServeOptions): Promise<Server> {
   const { port = defaultPort, hostname = defaultHostname } = options;
+  const sockets = options.tls === undefined ? new Set<Socket>() : trackSockets(server);
   return new Promise((resolve, reject) => {
-    server.once("error", (cause) => reject(new ChannelErrorOf("LISTEN_FAILED", { hostname, port }, { cause })));
+    const failed = (cause: Error): void => reject(new ChannelErrorOf("LISTEN_FAILED", { hostname, port }, { cause }));
+    server.once("error", failed);
     server.listen(port, hostname, () => {
-      const address = server.address();
-      const boundPort = typeof address === "object" && address !== null ? address.port : port;
-      resolve(describeServer(server, acceptor, urlOf(options, hostname, boundPort)));
+      server.off("error", failed);
+      server.on("error", (cause) => {
+        acceptor.state.environment.report(new ChannelErrorOf("ACCEPT_FAILED", { hostname, port }, { cause }));
+      });
+      resolve(describeServer(server, acceptor, { ...addressOf(server, options), sockets }));
     });
   });
 }
 
-function describeServer(server: NodeServer, acceptor: Acceptor, { url, port }: { url: string; port: number }): Server {
+/** The TCP sockets under a TLS server; the acceptor knows a connection only once its handshake is done. */
+function trackSockets(server: NodeServer): ReadonlySet<Socket> {
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
+  });
+  return sockets;
+}
+
+type Description = { readonly url: string; readonly port: number; readonly sockets: ReadonlySet<Socket> };
+
+function describeServer(server: NodeServer, acceptor: Acceptor, { url, port, sockets }: Description): Server {
   return {
     url,
     port,
     get status() {
-      return acceptor.status;
+      return acceptor.state.status;
     },
     stop(options = {}) {
       const stopped = stopAcceptor(acceptor, options);
       server.close();
-      return stopped;
+      // A client in the middle of its TLS handshake has no connection that could have been ended in good order.
+      return stopped.finally(() => {
+        for (const socket of sockets) socket.destroy();
+      });
     },
   };
 }
 
-function urlOf({ tls }: ServeOptions, hostname: string, port: number): { url: string; port: number } {
+function addressOf(server: NodeServer, options: ServeOptions): { url: string; port: number } {
+  const { tls, hostname = defaultHostname } = options;
+  const address = server.address();
+  const port = typeof address === "object" && address !== null ? address.port : (options.port ?? defaultPort);
   const host = hostname === "0.0.0.0" || hostname === "::" ? "localhost" : hostname;
   const scheme = tls === undefined ? "http" : "https";
   return { url: `${scheme}://${host.includes(":") ? `[${host}]` : host}:${port}`, port };

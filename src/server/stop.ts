@@ -24,15 +24,15 @@ export function stopAcceptor(acceptor: Acceptor, { timeoutMs = defaultStopTimeou
   if (!Number.isFinite(timeoutMs) || timeoutMs < 0) {
     throw invalidArgument("timeoutMs", "a number of milliseconds of at least 0", timeoutMs);
   }
-  if (acceptor.status !== "running") return Promise.resolve(false);
-  acceptor.status = "stopping";
+  if (acceptor.state.status !== "running") return Promise.resolve(false);
+  acceptor.state.status = "stopping";
   return endAll(acceptor, timeoutMs);
 }
 
 async function endAll(acceptor: Acceptor, timeoutMs: number): Promise<true> {
   for (const connection of acceptor.connections) if (connection.isIdle) connection.endIdle();
   const lastWords = setTimeout(() => {
-    acceptor.isDismissing = true;
+    acceptor.state.isDismissing = true;
     for (const connection of acceptor.connections) connection.goAway();
   }, timeoutMs / 2);
   const deadline = setTimeout(() => {
@@ -41,6 +41,6 @@ async function endAll(acceptor: Acceptor, timeoutMs: number): Promise<true> {
   await acceptor.whenEmpty();
   clearTimeout(lastWords);
   clearTimeout(deadline);
-  acceptor.status = "stopped";
+  acceptor.state.status = "stopped";
   return true;
 }

@@ -6,14 +6,20 @@ import { constantResponse } from "../http/constant-response.ts";
 import { Exchange } from "../http/exchange.ts";
 import { checkRequestHead, type RequestFault } from "../http/request-rules.ts";
 import { respond } from "../http/respond.ts";
-import { asksForWebSocket, checkHandshake, encodeSwitchingProtocols, type Handshake, type HandshakeOptions } from "../websocket/handshake.ts";
+import {
+  asksForWebSocket,
+  checkHandshake,
+  encodeSwitchingProtocols,
+  type Handshake,
+  type HandshakeOptions,
+} from "../websocket/handshake.ts";
 import { WebSocketChannel } from "../websocket/websocket-channel.ts";
-import type { Acceptor } from "./acceptor.ts";
 import type { Connection, Turn } from "./connection.ts";
 import { dispatch } from "./dispatch.ts";
 import { endSocket } from "./end-socket.ts";
 import { channelResponse, closeOpening, registerOpening, type UseChannel } from "./opening.ts";
 import { isOriginAllowed } from "./origin.ts";
+import type { ServerState } from "./server-state.ts";
 import { serveWithoutUpgrade } from "./serve-without-upgrade.ts";
 import { createStandardRequest } from "./standard-request.ts";
 
@@ -24,7 +30,7 @@ type Arrival = { readonly message: IncomingMessage; readonly head: Buffer };
  * every other request, and ends in a 101 or in an ordinary response that closes the connection.
  */
 export class UpgradeTurn implements Turn {
-  readonly #acceptor: Acceptor;
+  readonly #state: ServerState;
   readonly #connection: Connection;
   readonly #message: IncomingMessage;
   readonly #socket: Socket;
@@ -38,10 +44,10 @@ export class UpgradeTurn implements Turn {
   #responseHead: Buffer | undefined;
   #isUseDone = false;
   #hasSwitched = false;
-  #isPending = false;
+  #endPending: (() => void) | undefined;
 
-  constructor(acceptor: Acceptor, connection: Connection, { message, head }: Arrival) {
-    this.#acceptor = acceptor;
+  constructor(state: ServerState, connection: Connection, { message, head }: Arrival) {
+    this.#state = state;
     this.#connection = connection;
     this.#message = message;
     this.#socket = connection.socket;
@@ -67,9 +73,9 @@ export class UpgradeTurn implements Turn {
       return;
     }
     this.#connection.requestIsComplete();
-    const result = checkRequestHead(message, this.#acceptor.environment.limits) ?? checkHandshake(message);
+    const result = checkRequestHead(message, this.#state.environment.limits) ?? checkHandshake(message);
     if ("rule" in result) this.#refuse(result);
-    else if (!isOriginAllowed(message, this.#acceptor.allowedOrigins, this.#acceptor.trustedHops)) {
+    else if (!isOriginAllowed(message, this.#state.settings.allowedOrigins, this.#state.settings.trustedHops)) {
       this.#refuse({ status: 403, rule: "its page has a foreign origin" });
     } else this.#run(result);
   }
@@ -79,7 +85,7 @@ export class UpgradeTurn implements Turn {
   }
 
   clientGone(): void {
-    this.#noLongerPending();
+    this.#endPending?.();
     this.#exchange?.abandon();
     this.#channel?.connectionLost();
     if (this.#request !== undefined) closeOpening(this.#request);
@@ -92,12 +98,12 @@ export class UpgradeTurn implements Turn {
   readonly #keep = (chunk: Buffer): void => {
     this.#early.push(chunk);
     this.#earlyBytes += chunk.length;
-    if (this.#earlyBytes > this.#acceptor.environment.limits.maxPipelinedBytes) this.#connection.cut();
+    if (this.#earlyBytes > this.#state.environment.limits.maxPipelinedBytes) this.#connection.cut();
   };
 
   #refuse({ status, rule, fields }: RequestFault): void {
     const { remoteAddress } = this.#connection;
-    this.#acceptor.environment.report(new ChannelErrorOf("PEER_FAULT", { rule, remoteAddress }));
+    this.#state.environment.report(new ChannelErrorOf("PEER_FAULT", { rule, remoteAddress }));
     constantResponse(this.#openExchange(), status, fields);
   }
 
@@ -105,7 +111,7 @@ export class UpgradeTurn implements Turn {
   #openExchange(): Exchange {
     const { method = "GET", httpVersionMinor } = this.#message;
     this.#exchange = new Exchange({ method, minorVersion: httpVersionMinor, keepsAlive: false }, this.#socket, {
-      environment: this.#acceptor.environment,
+      environment: this.#state.environment,
       mayPersist: () => false,
       listener: {
         finished: () => {
@@ -118,25 +124,28 @@ export class UpgradeTurn implements Turn {
   }
 
   #run(handshake: Handshake): void {
-    const acceptor = this.#acceptor;
-    if (acceptor.pendingRequests >= acceptor.environment.limits.maxPendingRequests) {
+    const { settings } = this.#state;
+    this.#endPending = this.#state.beginPending();
+    if (this.#endPending === undefined) {
       constantResponse(this.#openExchange(), 503, [["Retry-After", "1"]]);
       return;
     }
-    const request = createStandardRequest(this.#message, { trustedHops: acceptor.trustedHops });
+    const request = createStandardRequest(this.#message, { trustedHops: settings.trustedHops });
     this.#request = request;
-    this.#isPending = true;
-    acceptor.pendingRequests += 1;
     registerOpening(request, { take: (use, options) => this.#take(request, handshake, { use, options }) });
-    dispatch(acceptor, request, {
+    dispatch(settings, request, {
       answered: (response) => this.#answered(response),
       failed: () => this.#failed(),
     });
   }
 
-  #take(request: Request, handshake: Handshake, { use, options }: { use: UseChannel; options: HandshakeOptions }): Response {
+  #take(
+    request: Request,
+    handshake: Handshake,
+    { use, options }: { use: UseChannel; options: HandshakeOptions },
+  ): Response {
     this.#responseHead = encodeSwitchingProtocols(handshake, options);
-    const { environment, heartbeat } = this.#acceptor;
+    const { environment, heartbeat } = this.#state;
     const channel = new WebSocketChannel(request, this.#socket, {
       environment,
       heartbeat,
@@ -148,7 +157,9 @@ export class UpgradeTurn implements Turn {
       result.then(
         () => this.#useIsDone(),
         (cause: unknown) => {
-          environment.report(new ChannelErrorOf("HANDLER_FAILED", { handler: "use", channelId: channel.id }, { cause }));
+          environment.report(
+            new ChannelErrorOf("HANDLER_FAILED", { handler: "use", channelId: channel.id }, { cause }),
+          );
           channel.fail();
         },
       );
@@ -163,7 +174,7 @@ export class UpgradeTurn implements Turn {
   }
 
   #answered(response: Response): void {
-    this.#noLongerPending();
+    this.#endPending?.();
     if (this.#connection.isClosing) return;
     const channel = this.#channel;
     if (channel !== undefined && response === this.#placeholder && this.#responseHead !== undefined) {
@@ -173,7 +184,7 @@ export class UpgradeTurn implements Turn {
     if (this.#request !== undefined) closeOpening(this.#request);
     channel?.refuse();
     // A rejection is not possible: whatever fails in there is answered and reported in there.
-    void respond(this.#openExchange(), response, this.#acceptor.environment);
+    void respond(this.#openExchange(), response, this.#state.environment);
   }
 
   #switch(channel: WebSocketChannel, head: Buffer): void {
@@ -183,11 +194,11 @@ export class UpgradeTurn implements Turn {
     if (this.#isUseDone) channel.startReceiving();
     channel.start(head, early);
     if (this.#connection.hasEnded) channel.connectionEnded();
-    else if (this.#acceptor.isDismissing) channel.goAway();
+    else if (this.#state.isDismissing) channel.goAway();
   }
 
   #failed(): void {
-    this.#noLongerPending();
+    this.#endPending?.();
     if (this.#request !== undefined) closeOpening(this.#request);
     this.#channel?.refuse();
     if (!this.#connection.isClosing) constantResponse(this.#openExchange(), 500);
@@ -197,10 +208,5 @@ export class UpgradeTurn implements Turn {
     this.#socket.off("data", this.#keep);
     this.#early = [];
     this.#earlyBytes = 0;
-  }
-
-  #noLongerPending(): void {
-    if (this.#isPending) this.#acceptor.pendingRequests -= 1;
-    this.#isPending = false;
   }
 }

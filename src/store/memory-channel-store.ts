@@ -127,7 +127,7 @@ export class MemoryChannelStore<Attachment = undefined> {
   ): number {
     checkGroup(group);
     const { close } = options;
-    if (typeof value === "function") return this.#broadcastEach(group, value as BroadcastFunction<Attachment>, close);
+    if (isBroadcastFunction<Attachment>(value)) return this.#broadcastEach(group, value, close);
     const target = this.#historyLimits === undefined ? this.#groups.get(group) : this.#groupFor(group);
     if (target === undefined) {
       payloadOf(value);
@@ -202,7 +202,7 @@ export class MemoryChannelStore<Attachment = undefined> {
     const messages: { position: Position; value: unknown }[] = [];
     for (const { offset, value } of missed ?? []) {
       const position = { epoch: history.epoch, offset };
-      const own: unknown = typeof value === "function" ? contain(channel, () => value(channel, attachment)) : value;
+      const own = isBroadcastFunction<Attachment>(value) ? contain(channel, () => value(channel, attachment)) : value;
       if (own !== undefined) messages.push({ position, value: own });
     }
     const batch = { position: history.position, recovered: missed !== undefined, messages };
@@ -275,6 +275,10 @@ export class MemoryChannelStore<Attachment = undefined> {
 
 function deliver(channel: BaseChannel, payload: Payload, close: boolean | undefined): void {
   contain(channel, () => channel.sendShared(payload, close ?? channel.kind === "long-polling"));
+}
+
+function isBroadcastFunction<Attachment>(value: unknown): value is BroadcastFunction<Attachment> {
+  return typeof value === "function";
 }
 
 /** Keeps what goes wrong for one member from all others. */

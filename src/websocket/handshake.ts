@@ -81,7 +81,11 @@ export function encodeSwitchingProtocols(handshake: Handshake, options: Handshak
   if (protocol !== undefined) {
     if (!handshake.protocols.includes(protocol)) {
       const offer = handshake.protocols.join(", ");
-      throw invalidArgument("protocol", offer === "" ? "left out: the client offers none" : `one of ${offer}`, protocol);
+      throw invalidArgument(
+        "protocol",
+        offer === "" ? "left out: the client offers none" : `one of ${offer}`,
+        protocol,
+      );
     }
     head += `Sec-WebSocket-Protocol: ${protocol}\r\n`;
   }

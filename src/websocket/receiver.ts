@@ -43,7 +43,9 @@ export function createReceiver(limits: Limits, listener: ReceiverListener): Writ
     maxFragments: limits.maxFragments,
     maxBufferedChunks: limits.maxBufferedChunks,
   });
-  receiver.on("message", (data: Buffer, isBinary: boolean) => listener.message(isBinary ? data : data.toString("utf8")));
+  receiver.on("message", (data: Buffer, isBinary: boolean) =>
+    listener.message(isBinary ? data : data.toString("utf8")),
+  );
   receiver.on("ping", (data: Buffer) => listener.ping(data));
   receiver.on("conclude", (code: number, reason: Buffer) => listener.close(code, reason.toString("utf8")));
   receiver.on("error", (error: Error & { code?: string }) => {
