@@ -104,6 +104,7 @@ async function runTests(node) {
   const timeoutMs = node.major < 24 ? 600_000 : 120_000;
   const parameters = [
     "--enable-source-maps",
+    `--import=${pathToFileURL(join(root, "scripts", "test-guard.mjs")).href}`,
     "--test",
     "--test-concurrency=2",
     `--test-timeout=${timeoutMs}`,
