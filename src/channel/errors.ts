@@ -88,6 +88,6 @@ export function describe(value: unknown): string {
     return typeof constructor === "function" && constructor !== Object ? `a ${constructor.name}` : "a plain object";
   }
   if (typeof value === "function") return "a function";
-  if (typeof value === "symbol") return "a symbol";
-  return `${typeof value} ${String(value)}`;
+  if (typeof value === "number" || typeof value === "boolean") return `${typeof value} ${value}`;
+  return `a ${typeof value}`;
 }
