@@ -7,7 +7,10 @@ export type Flushable = { flush(): void };
 const writesPerLook = 16;
 
 let waiting: Flushable[] = [];
-let scheduled = false;
+const postponed: (() => void)[] = [];
+let isScheduled = false;
+/** Until when this turn may work for many channels; 0 before there was any such work in it. */
+let deadline = 0;
 
 /**
  * Flushes at the end of this turn of the event loop, together with everything else that was sent in it.
@@ -21,41 +24,57 @@ export function flushAtEndOfTurn(flushable: Flushable): void {
   schedule();
 }
 
-let turnDeadline = 0;
-
 /**
- * Whether this turn has spent its budget on work for many channels. What is left then belongs in a later turn.
+ * Whether this turn has spent its budget on work for many channels. What is left then is to be postponed.
  *
- * The budget begins with the first question in a turn, so that several broadcasts in one turn share it.
+ * The budget begins with the first question in a turn, so that several broadcasts share it. Half of it is kept for the
+ * writes at the end of the turn: else a turn would take twice its budget, or a flood of broadcasts would keep all that it
+ * sends from leaving.
  */
 export function isTurnSpent(): boolean {
   const now = performance.now();
-  if (turnDeadline === 0) {
-    turnDeadline = now + turnBudgetMs;
-    setImmediate(() => {
-      turnDeadline = 0;
-    });
+  if (deadline === 0) {
+    deadline = now + turnBudgetMs / 2;
+    schedule();
   }
-  return now > turnDeadline;
+  return now > deadline;
+}
+
+/** Calls back in this turn or a later one, when everything sent before is written and budget is left. `work` must not throw. */
+export function postpone(work: () => void): void {
+  postponed.push(work);
+  schedule();
 }
 
 function schedule(): void {
-  if (scheduled) return;
-  scheduled = true;
-  setImmediate(flushAll);
+  if (isScheduled) return;
+  isScheduled = true;
+  setImmediate(endTurn);
 }
 
-function flushAll(): void {
-  scheduled = false;
+function endTurn(): void {
+  isScheduled = false;
+  deadline = performance.now() + (deadline === 0 ? turnBudgetMs : turnBudgetMs / 2);
+  if (flushWaiting()) workOff();
+  deadline = 0;
+  if (waiting.length > 0 || postponed.length > 0) schedule();
+}
+
+/** @returns false when the budget was spent before the last write */
+function flushWaiting(): boolean {
   const batch = waiting;
   waiting = [];
-  const deadline = performance.now() + turnBudgetMs;
   for (let index = 0; index < batch.length; index++) {
     batch[index]?.flush();
     if ((index + 1) % writesPerLook === 0 && performance.now() > deadline) {
       waiting = batch.slice(index + 1).concat(waiting);
-      schedule();
-      return;
+      return false;
     }
   }
+  return true;
+}
+
+/** Work that is postponed once more goes to the end of the line, so that one cannot keep the others waiting. */
+function workOff(): void {
+  for (let count = postponed.length; count > 0 && performance.now() <= deadline; count--) postponed.shift()?.();
 }

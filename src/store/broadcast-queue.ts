@@ -1,7 +1,4 @@
-import { isTurnSpent } from "../channel/turn.ts";
-
-/** How many members are served between two looks at the clock. */
-const membersPerLook = 64;
+import { isTurnSpent, postpone } from "../channel/turn.ts";
 
 /** One broadcast on its way: serves one member after the other. `serve` must not throw. */
 type Job<Member> = { readonly members: readonly Member[]; next: number; readonly serve: (member: Member) => void };
@@ -40,7 +37,8 @@ export class BroadcastQueue<Member> {
   /** @returns false when the turn was spent before the last member */
   #serve(job: Job<Member>): boolean {
     while (job.next < job.members.length) {
-      if (job.next % membersPerLook === 0 && isTurnSpent() && this.#jobs.length <= maxWaitingJobs) {
+      // At each member: what a function of the application takes for one of them is not known.
+      if (isTurnSpent() && this.#jobs.length <= maxWaitingJobs) {
         this.#continueLater();
         return false;
       }
@@ -54,7 +52,7 @@ export class BroadcastQueue<Member> {
   #continueLater(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
-    setImmediate(() => {
+    postpone(() => {
       this.#isScheduled = false;
       this.#work();
     });
