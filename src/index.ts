@@ -35,12 +35,6 @@ export { remoteAddress } from "./server/standard-request.ts";
 export type { StopOptions } from "./server/stop.ts";
 export type { HandshakeOptions } from "./websocket/handshake.ts";
 export type { Batch } from "./store/format.ts";
-export {
-  type BroadcastFunction,
-  type BroadcastOptions,
-  type Joined,
-  type JoinOptions,
-  MemoryChannelStore,
-  type StoreOptions,
-} from "./store/memory-channel-store.ts";
+export { MemoryChannelStore } from "./store/memory-channel-store.ts";
+export type { BroadcastFunction, BroadcastOptions, Joined, JoinOptions, StoreOptions } from "./store/options.ts";
 export { decodePosition, encodePosition, type Position } from "./store/position.ts";

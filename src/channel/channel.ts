@@ -5,13 +5,19 @@ import type { CloseDetail, CloseStatus } from "./status.ts";
 /** What carries a channel now. An HTTP channel is `long-polling` until a send that does not close it. */
 export type ChannelKind = "websocket" | "http-streaming" | "long-polling";
 
+/** How a send ends. */
 export type SendOptions = {
   /** Whether the channel closes after this. Default: true over HTTP, false over a WebSocket. */
   readonly close?: boolean;
 };
 
+/** Takes one message: text as a string, bytes as a `Uint8Array`. A promise that it returns is awaited. */
 export type ReceiveHandler = (message: Message) => void | Promise<void>;
+
+/** Takes the end of a channel. */
 export type CloseHandler = (status: CloseStatus, detail: CloseDetail) => void | Promise<void>;
+
+/** Takes the bytes that came with a ping: at most 125, often none. */
 export type PingHandler = (data: Uint8Array) => void | Promise<void>;
 
 /**
@@ -29,6 +35,7 @@ export type Channel = {
   readonly kind: ChannelKind;
   /** True from hand-over until either side closes, then false for ever. */
   readonly isOpen: boolean;
+  /** True for a WebSocket, false for an HTTP exchange, from the beginning to the end. */
   readonly isWebSocket: boolean;
   /** Bytes accepted and not yet handed to the network. */
   readonly bufferedAmount: number;

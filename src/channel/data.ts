@@ -13,6 +13,7 @@ export type StreamBody = ReadableStream<Uint8Array | string> | AsyncIterable<Uin
  */
 export type Body = null | undefined | string | Uint8Array | ArrayBuffer | Blob | readonly unknown[] | StreamBody;
 
+/** Sent as its string form; null and undefined leave the line out. */
 export type HeaderValue = string | number | boolean | null | undefined;
 
 /** Header fields: an object (a list gives one line an element, null leaves the field out), pairs, or a `Headers`. */
@@ -22,10 +23,14 @@ export type HeaderFields =
 
 /** What a channel sends: a body alone, or an answer with status and headers, which only HTTP can carry. */
 export type Data = Body | Answer;
+
+/** The first send of an HTTP exchange in full. Later sends and WebSockets use the body only. */
 export type Answer = {
   /** 200 to 999. Default: 200. */
   readonly status?: number;
+  /** Default: none but a `Content-Type` of HTML. How the body is framed is the server's: such fields are dropped. */
   readonly headers?: HeaderFields;
+  /** Default: empty. */
   readonly body?: Body;
 };
 

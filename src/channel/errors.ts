@@ -26,7 +26,10 @@ export type ErrorDetails = {
   readonly PEER_FAULT: { readonly rule: string; readonly remoteAddress: string };
 };
 
+/** Which function of the application failed; `use` is the one given to `withChannel`. */
 export type HandlerName = "request" | "use" | "onReceive" | "onClose" | "onPing" | "broadcast";
+
+/** What `code` of an error can be; `docs/errors.md` tells what to do about each. */
 export type ErrorCode = keyof ErrorDetails;
 
 const messages: { readonly [Code in ErrorCode]: (details: ErrorDetails[Code]) => string } = {
@@ -47,10 +50,14 @@ const messages: { readonly [Code in ErrorCode]: (details: ErrorDetails[Code]) =>
 
 /** One fault with its code. Recognise it with {@link isChannelError}, which also works across two copies of the package. */
 export class ChannelErrorOf<Code extends ErrorCode> extends Error {
+  /** Always this, by which {@link isChannelError} knows it. */
   override readonly name = "ChannelError";
+  /** What happened. */
   readonly code: Code;
+  /** The values that belong to the code. */
   readonly details: ErrorDetails[Code];
 
+  /** For channelkit itself: the message follows from the code and its details. */
   constructor(code: Code, details: ErrorDetails[Code], options?: ErrorOptions) {
     super(messages[code](details), options);
     this.code = code;

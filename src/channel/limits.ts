@@ -3,7 +3,7 @@ import { invalidArgument } from "./errors.ts";
 /**
  * Every bound of the library, once. A number outside its range throws when the server is made.
  *
- * `docs/limits.md` is checked against this file.
+ * `docs/limits.md` is made from this file.
  */
 export type Limits = {
   /** Largest message taken from a WebSocket. Bytes. Over it: Close 1009, status `message-too-big`. */

@@ -34,7 +34,7 @@ export class Mailbox {
     this.#listener = listener;
   }
 
-  /** Whether a handler runs or messages wait for one. */
+  /** Whether no handler runs and no message waits for one. */
   get isQuiet(): boolean {
     return !this.#isBusy && this.#queue.length === 0;
   }

@@ -11,6 +11,7 @@ export type Listeners = {
   readonly request: (message: IncomingMessage, response: ServerResponse) => void;
   /** For `upgrade`. A request that is not for this handler must not be given to it: it would answer it. */
   readonly upgrade: (message: IncomingMessage, socket: Duplex, head: Buffer) => void;
+  /** Whether these listeners take requests; the server that they are mounted on has a life of its own. */
   readonly status: ServerStatus;
   /** Ends the connections that were seen here, as `Server.stop` does. The server itself is its owner's. */
   readonly stop: (options?: StopOptions) => Promise<boolean>;

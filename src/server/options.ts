@@ -28,6 +28,7 @@ export type ListenerOptions = {
   readonly limits?: Partial<Limits>;
 };
 
+/** What `serve` takes: where to listen, besides {@link ListenerOptions}. */
 export type ServeOptions = ListenerOptions & {
   /** Default: 9090. 0 takes any free port. */
   readonly port?: number;

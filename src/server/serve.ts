@@ -12,7 +12,9 @@ import { type StopOptions, stopAcceptor } from "./stop.ts";
 export type Server = {
   /** Where it can be reached, without a slash at the end. */
   readonly url: string;
+  /** Where it listens, which the system chose if 0 was asked for. */
   readonly port: number;
+  /** Whether it takes requests. */
   readonly status: ServerStatus;
   /**
    * Stops: takes no further connection, lets handlers and channels end within the time given, and closes every channel.

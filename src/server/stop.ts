@@ -1,6 +1,7 @@
 import { invalidArgument } from "../channel/errors.ts";
 import type { Acceptor } from "./acceptor.ts";
 
+/** How a server is stopped. */
 export type StopOptions = {
   /**
    * How long handlers and channels may take. Milliseconds. Default: 5000.

@@ -9,6 +9,7 @@ export type Batch<Value> = {
   readonly position: Position;
   /** False when the history does not reach back to the position the member came with; then `messages` is empty. */
   readonly recovered: boolean;
+  /** The messages in their order, each with the position that a member has once it has seen it. */
   readonly messages: readonly { readonly position: Position; readonly value: Value }[];
 };
 

@@ -7,43 +7,10 @@ import type { Payload } from "../channel/payload.ts";
 import { BroadcastQueue } from "./broadcast-queue.ts";
 import { type Batch, formatAsJson, payloadOf } from "./format.ts";
 import { Group, type Member } from "./group.ts";
+import type { BroadcastFunction, BroadcastOptions, Joined, JoinOptions, StoreOptions } from "./options.ts";
 import type { Position } from "./position.ts";
 
-/** A value for each member: undefined leaves the member out. */
-export type BroadcastFunction<Attachment> = (channel: Channel, attachment: Attachment) => unknown;
-
-export type StoreOptions = {
-  /** Keeps the last messages of each group for members that come back. Default: nothing is kept. */
-  readonly history?: Partial<HistoryLimits> | true;
-  /**
-   * Writes messages with their positions, for a store with history: text or bytes, or what is to be sent as JSON.
-   *
-   * Called once for a broadcast and once for a member that comes back. Default: `{ epoch, offset, recovered, messages }`.
-   */
-  readonly format?: (batch: Batch<unknown>) => unknown;
-};
-
-export type JoinOptions = {
-  /** What the member has seen. It is sent what it missed, or that this is not known any more. */
-  readonly since?: Position | undefined;
-};
-
-export type BroadcastOptions = {
-  /**
-   * Whether members are closed after it. Default: parked polls are, since one answer is all they take; streams and
-   * WebSockets stay.
-   */
-  readonly close?: boolean;
-};
-
-/** How joining went. */
-export type Joined = {
-  /** The position of the group now; undefined without history. */
-  readonly position: Position | undefined;
-  /** False when the member came with a position that the history does not reach back to. */
-  readonly recovered: boolean;
-};
-
+/** The attachment may be left out where it may be undefined. */
 type JoinArguments<Attachment> = undefined extends Attachment
   ? [attachment?: Attachment, options?: JoinOptions]
   : [attachment: Attachment, options?: JoinOptions];
@@ -64,6 +31,7 @@ export class MemoryChannelStore<Attachment = undefined> {
   readonly #emptyGroups = new Set<string>();
   #sweep: NodeJS.Timeout | undefined;
 
+  /** @throws ChannelError `INVALID_ARGUMENT` for a limit of the history that is none, and a format that is no function */
   constructor({ history, format = formatAsJson }: StoreOptions = {}) {
     if (typeof format !== "function") throw invalidArgument("format", "a function", format);
     this.#format = format;

@@ -5,7 +5,12 @@ import { randomBytes } from "node:crypto";
  *
  * The epoch changes when a history is lost, so that an old offset is never taken for a new one.
  */
-export type Position = { readonly epoch: string; readonly offset: number };
+export type Position = {
+  /** Names one life of a history: 16 hexadecimal digits. */
+  readonly epoch: string;
+  /** How many messages the history has had; 0 before the first. */
+  readonly offset: number;
+};
 
 /** A new epoch: positions of before must not match it, and nobody should guess it. */
 export function createEpoch(): string {

@@ -32,7 +32,6 @@ export class Heartbeat {
     this.#beatMs = Math.max(10, Math.min(1000, Math.floor(Math.min(intervalMs || answerMs, answerMs) / 10)));
     this.#intervalBeats = intervalMs === 0 ? 0 : Math.max(1, Math.ceil(intervalMs / this.#beatMs));
     this.#answerBeats = Math.max(1, Math.ceil(answerMs / this.#beatMs));
-    for (let index = 0; index < wheelBeats; index++) this.#wheel.push(new Set());
   }
 
   /** The number of the current beat: what a channel notes when it hears from its peer. */
@@ -93,8 +92,6 @@ export class Heartbeat {
   }
 
   #slotAt(beat: number): Set<Watch> {
-    const slot = this.#wheel[beat % wheelBeats];
-    if (slot === undefined) throw new RangeError("the wheel has a slot for each beat");
-    return slot;
+    return (this.#wheel[beat % wheelBeats] ??= new Set());
   }
 }

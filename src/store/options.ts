@@ -1,0 +1,42 @@
+import type { Channel } from "../channel/channel.ts";
+import type { HistoryLimits } from "../channel/limits.ts";
+import type { Batch } from "./format.ts";
+import type { Position } from "./position.ts";
+
+/** A value for each member: undefined leaves the member out. */
+export type BroadcastFunction<Attachment> = (channel: Channel, attachment: Attachment) => unknown;
+
+/** What a store keeps, and how it writes it. */
+export type StoreOptions = {
+  /** Keeps the last messages of each group for members that come back. Default: nothing is kept. */
+  readonly history?: Partial<HistoryLimits> | true;
+  /**
+   * Writes messages with their positions, for a store with history: text or bytes, or what is to be sent as JSON.
+   *
+   * Called once for a broadcast and once for a member that comes back. Default: `{ epoch, offset, recovered, messages }`.
+   */
+  readonly format?: (batch: Batch<unknown>) => unknown;
+};
+
+/** How a member joins. */
+export type JoinOptions = {
+  /** What the member has seen. It is sent what it missed, or that this is not known any more. */
+  readonly since?: Position | undefined;
+};
+
+/** How a broadcast goes out. */
+export type BroadcastOptions = {
+  /**
+   * Whether members are closed after it. Default: parked polls are, since one answer is all they take; streams and
+   * WebSockets stay.
+   */
+  readonly close?: boolean;
+};
+
+/** How joining went. */
+export type Joined = {
+  /** The position of the group now; undefined without history. */
+  readonly position: Position | undefined;
+  /** False when the member came with a position that the history does not reach back to. */
+  readonly recovered: boolean;
+};
