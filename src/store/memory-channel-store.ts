@@ -1,12 +1,13 @@
 import { BaseChannel } from "../channel/base-channel.ts";
 import type { Channel } from "../channel/channel.ts";
 import { invalidArgument } from "../channel/errors.ts";
-import { type HistoryLimits, resolveHistoryLimits } from "../channel/limits.ts";
+import { resolveHistoryLimits } from "../channel/limits.ts";
 import type { Message } from "../channel/message.ts";
 import type { Payload } from "../channel/payload.ts";
 import { BroadcastQueue } from "./broadcast-queue.ts";
 import { type Batch, formatAsJson, payloadOf } from "./format.ts";
-import { Group, type Member } from "./group.ts";
+import type { Group, Member } from "./group.ts";
+import { GroupDirectory } from "./group-directory.ts";
 import type { BroadcastFunction, BroadcastOptions, Joined, JoinOptions, StoreOptions } from "./options.ts";
 import type { Position } from "./position.ts";
 
@@ -22,20 +23,16 @@ type JoinArguments<Attachment> = undefined extends Attachment
  * number of members, and disturbs nobody when one of them fails.
  */
 export class MemoryChannelStore<Attachment = undefined> {
-  readonly #groups = new Map<string, Group<Attachment, unknown>>();
-  readonly #groupsOf = new Map<BaseChannel, Set<string>>();
+  readonly #directory: GroupDirectory<Attachment, unknown>;
   readonly #queue = new BroadcastQueue<Member<Attachment>>();
-  readonly #historyLimits: HistoryLimits | undefined;
+  readonly #hasHistory: boolean;
   readonly #format: (batch: Batch<unknown>) => unknown;
-  /** Groups without members, the one left longest ago first. */
-  readonly #emptyGroups = new Set<string>();
-  #sweep: NodeJS.Timeout | undefined;
 
-  /** @throws ChannelError `INVALID_ARGUMENT` for a limit of the history that is none, and a format that is no function */
   constructor({ history, format = formatAsJson }: StoreOptions = {}) {
     if (typeof format !== "function") throw invalidArgument("format", "a function", format);
     this.#format = format;
-    if (history !== undefined) this.#historyLimits = resolveHistoryLimits(history === true ? {} : history);
+    this.#hasHistory = history !== undefined;
+    this.#directory = new GroupDirectory(history && resolveHistoryLimits(history === true ? {} : history));
   }
 
   /**
@@ -51,29 +48,19 @@ export class MemoryChannelStore<Attachment = undefined> {
     const member = checkMember(channel);
     checkGroup(group);
     const { since } = options;
-    if (since !== undefined && this.#historyLimits === undefined) {
+    if (since !== undefined && !this.#hasHistory) {
       throw invalidArgument("since", "left out: this store keeps no history", since);
     }
     if (!member.isOpen) return { position: this.position(group), recovered: since === undefined };
-    const joined = this.#groupFor(group);
     // The rest parameter makes the attachment optional only where undefined is one.
-    joined.set(member, attachment as Attachment);
-    this.#remember(member, group);
+    const joined = this.#directory.join(group, member, attachment as Attachment);
     const recovered = since === undefined || this.#catchUp(joined, [member, attachment as Attachment], since);
     return { position: joined.history?.position, recovered };
   }
 
   /** Takes a channel out of a group. @returns whether it was in it */
   remove(group: string, channel: Channel): boolean {
-    const member = checkMember(channel);
-    const groups = this.#groupsOf.get(member);
-    if (groups?.delete(group) !== true) return false;
-    if (groups.size === 0) {
-      this.#groupsOf.delete(member);
-      member.offDeparture(this.#departed);
-    }
-    this.#take(group, member);
-    return true;
+    return this.#directory.leave(group, checkMember(channel));
   }
 
   /**
@@ -96,13 +83,12 @@ export class MemoryChannelStore<Attachment = undefined> {
     checkGroup(group);
     const { close } = options;
     if (isBroadcastFunction<Attachment>(value)) return this.#broadcastEach(group, value, close);
-    const target = this.#historyLimits === undefined ? this.#groups.get(group) : this.#groupFor(group);
+    const target = this.#directory.findOrKeep(group);
     if (target === undefined) {
       payloadOf(value);
       return 0;
     }
     const payload = this.#record(target, value);
-    this.#noteEmpty(group, target);
     const { members } = target;
     this.#queue.run(members, ([channel]) => deliver(channel, payload, close));
     return members.length;
@@ -110,35 +96,31 @@ export class MemoryChannelStore<Attachment = undefined> {
 
   /** How many members a group has. */
   size(group: string): number {
-    return this.#groups.get(group)?.size ?? 0;
+    return this.#directory.find(group)?.size ?? 0;
   }
 
   /** The members of a group now, each with its attachment. */
   members(group: string): readonly (readonly [channel: Channel, attachment: Attachment])[] {
-    return this.#groups.get(group)?.members ?? [];
+    return this.#directory.find(group)?.members ?? [];
   }
 
   /** The names of the groups that have members. */
   groups(): string[] {
-    return [...this.#groups].filter(([, { size }]) => size > 0).map(([name]) => name);
+    return this.#directory.names();
   }
 
   /** The position of a group now, from which a client can start; undefined for a store without history. */
   position(group: string): Position | undefined {
     checkGroup(group);
-    if (this.#historyLimits === undefined) return undefined;
-    const target = this.#groupFor(group);
-    this.#noteEmpty(group, target);
-    return target.history?.position;
+    return this.#directory.findOrKeep(group)?.history?.position;
   }
 
   #broadcastEach(group: string, valueFor: BroadcastFunction<Attachment>, close: boolean | undefined): number {
-    const target = this.#historyLimits === undefined ? this.#groups.get(group) : this.#groupFor(group);
+    const target = this.#directory.findOrKeep(group);
     if (target === undefined) return 0;
     const { history, members } = target;
     const position = history?.nextPosition;
     history?.append(valueFor, 0);
-    this.#noteEmpty(group, target);
     this.#queue.run(members, ([channel, attachment]) => {
       contain(channel, () => {
         const value = valueFor(channel, attachment);
@@ -176,68 +158,6 @@ export class MemoryChannelStore<Attachment = undefined> {
     const batch = { position: history.position, recovered: missed !== undefined, messages };
     contain(channel, () => deliver(channel, payloadOf(this.#format(batch)), undefined));
     return missed !== undefined;
-  }
-
-  #groupFor(name: string): Group<Attachment, unknown> {
-    let group = this.#groups.get(name);
-    if (group === undefined) {
-      group = new Group(this.#historyLimits);
-      this.#groups.set(name, group);
-    }
-    return group;
-  }
-
-  #remember(member: BaseChannel, group: string): void {
-    this.#emptyGroups.delete(group);
-    let groups = this.#groupsOf.get(member);
-    if (groups === undefined) {
-      groups = new Set();
-      this.#groupsOf.set(member, groups);
-      member.onDeparture(this.#departed);
-    }
-    groups.add(group);
-  }
-
-  readonly #departed = (member: BaseChannel): void => {
-    for (const group of this.#groupsOf.get(member) ?? []) this.#take(group, member);
-    this.#groupsOf.delete(member);
-  };
-
-  #take(name: string, member: BaseChannel): void {
-    const group = this.#groups.get(name);
-    group?.delete(member);
-    if (group !== undefined) this.#noteEmpty(name, group);
-  }
-
-  /** An empty group disappears, or is kept for a while for the sake of its history. */
-  #noteEmpty(name: string, group: Group<Attachment, unknown>): void {
-    if (group.size > 0) return;
-    if (this.#historyLimits === undefined) {
-      this.#groups.delete(name);
-      return;
-    }
-    const { maxEmptyGroups, maxAgeMs } = this.#historyLimits;
-    group.history?.touch();
-    this.#emptyGroups.delete(name);
-    this.#emptyGroups.add(name);
-    const [longestEmpty] = this.#emptyGroups;
-    if (this.#emptyGroups.size > maxEmptyGroups && longestEmpty !== undefined) this.#forget(longestEmpty);
-    this.#sweep ??= setInterval(() => this.#forgetExpired(), Math.max(1000, maxAgeMs / 10)).unref();
-  }
-
-  #forgetExpired(): void {
-    const nowMs = Date.now();
-    for (const name of this.#emptyGroups) {
-      if (this.#groups.get(name)?.history?.isExpired(nowMs) !== false) this.#forget(name);
-    }
-    if (this.#emptyGroups.size > 0) return;
-    clearInterval(this.#sweep);
-    this.#sweep = undefined;
-  }
-
-  #forget(name: string): void {
-    this.#groups.delete(name);
-    this.#emptyGroups.delete(name);
   }
 }
 
