@@ -2,12 +2,15 @@ import type { Socket } from "node:net";
 import type { Environment } from "../channel/environment.ts";
 import { ChannelErrorOf } from "../channel/errors.ts";
 import { encodeConstantResponse } from "../http/constant-response.ts";
+import type { RequestFault } from "../http/request-rules.ts";
 import { endSocket } from "./end-socket.ts";
 
 /** One request or upgrade of a connection, from its arrival to the end of its answer. */
 export type Turn = {
   /** Everything before it is answered. */
   start(): void;
+  /** What follows cannot be read. @returns whether that is a part of this request, which then answers for it */
+  breakOff(fault: RequestFault): boolean;
   /** The client sends no more, but may still read. */
   clientEnded(): void;
   /** The connection is gone. */
@@ -122,6 +125,7 @@ export class Connection {
       this.checkBacklog();
       return;
     }
+    if (this.#turns.at(-1)?.breakOff({ status, rule }) === true) return;
     this.#report(rule);
     this.#fault = { status, isHead };
     if (this.#turns.length === 0) this.#refuseFault();

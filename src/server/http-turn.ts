@@ -79,6 +79,13 @@ export class HttpTurn implements Turn {
     this.#proceed();
   }
 
+  breakOff(fault: RequestFault): boolean {
+    if (this.#isWhole) return false;
+    this.#fault ??= fault;
+    this.#proceed();
+    return true;
+  }
+
   clientEnded(): void {
     // A handler that still runs gets to answer: a client may send its request, then FIN, then read. But a channel or a
     // stream that has begun has no other sign that its client is gone.

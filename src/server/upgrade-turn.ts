@@ -80,6 +80,11 @@ export class UpgradeTurn implements Turn {
     } else this.#run(result);
   }
 
+  /** Node parses nothing behind an upgrade. */
+  breakOff(): boolean {
+    return false;
+  }
+
   clientEnded(): void {
     if (this.#hasSwitched) this.#channel?.connectionEnded();
   }
