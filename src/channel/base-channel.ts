@@ -1,19 +1,15 @@
 import type { Channel, ChannelKind, CloseHandler, PingHandler, ReceiveHandler, SendOptions } from "./channel.ts";
-import { type Answer, type Data, discard, isAnswer, isStream, type NormalBody, normaliseBody } from "./data.ts";
+import { type Data, isStream, type NormalBody } from "./data.ts";
 import type { Environment } from "./environment.ts";
 import { ChannelErrorOf, type HandlerName, invalidArgument } from "./errors.ts";
 import { isThenable, type Mailbox } from "./mailbox.ts";
 import { bytesOf } from "./message.ts";
+import type { Outbox } from "./outbox.ts";
+import { normalise, type Outgoing, sourceOf } from "./outgoing.ts";
 import type { Payload } from "./payload.ts";
+import { discard } from "./source.ts";
 import { type ClosedWith, closedWith, isSendableCloseCode, maxReasonBytes } from "./status.ts";
 import { StreamBodyQueue } from "./stream-body.ts";
-
-/** What a channel sends, brought into the form in which transports take it. */
-export type Outgoing = {
-  readonly status: number | undefined;
-  readonly headers: Answer["headers"];
-  readonly body: NormalBody;
-};
 
 /** Told once that a channel is closed. The same function serves any number of channels. */
 export type DepartureListener = (channel: BaseChannel) => void;
@@ -46,9 +42,6 @@ export abstract class BaseChannel implements Channel {
 
   abstract get kind(): ChannelKind;
   abstract get isWebSocket(): boolean;
-  abstract get bufferedAmount(): number;
-  abstract drained(): Promise<void>;
-  abstract flushed(): Promise<void>;
 
   /** Throws for what this transport cannot send, before anything is written. */
   protected abstract check(outgoing: Outgoing): void;
@@ -60,8 +53,12 @@ export abstract class BaseChannel implements Channel {
   protected abstract end(code: number, reason: string): void;
   /** Ends the channel because the application failed: a handler threw before it was done, or a body broke off. */
   abstract fail(): void;
+  /** More waits than may: ends the channel with the status `overflow`. */
+  protected abstract overflow(): void;
   /** Messages on their way to the receive handler, where the transport has any. */
   protected abstract get mailbox(): Mailbox | undefined;
+  /** Where the transport puts its bytes. */
+  protected abstract get outbox(): Outbox;
 
   get id(): string {
     return `channel-${this.#number.toString(36)}`;
@@ -89,8 +86,7 @@ export abstract class BaseChannel implements Channel {
     this.check(outgoing);
     const close = options?.close ?? !this.isWebSocket;
     if (close) this.#isOpen = false;
-    if (this.#streams?.isActive === true)
-      return this.#streams.queue(() => this.transmit(outgoing, close), outgoing.body);
+    if (this.#streams?.isActive === true) return this.#queue(() => this.transmit(outgoing, close), outgoing.body);
     return this.transmit(outgoing, close);
   }
 
@@ -98,9 +94,7 @@ export abstract class BaseChannel implements Channel {
   sendShared(payload: Payload, close: boolean): boolean {
     if (!this.#isOpen) return false;
     if (close) this.#isOpen = false;
-    if (this.#streams?.isActive === true) {
-      return this.#streams.queue(() => this.transmitShared(payload, close), payload.bytes);
-    }
+    if (this.#streams?.isActive === true) return this.#queue(() => this.transmitShared(payload, close), payload.bytes);
     return this.transmitShared(payload, close);
   }
 
@@ -111,6 +105,29 @@ export abstract class BaseChannel implements Channel {
     if (this.#streams?.isActive === true) this.#streams.stop(() => this.end(code, reason));
     else this.end(code, reason);
     return true;
+  }
+
+  get bufferedAmount(): number {
+    return this.outbox.bufferedAmount + (this.#streams?.waitingBytes ?? 0);
+  }
+
+  drained(): Promise<void> {
+    if (this.#closed !== undefined || this.bufferedAmount < this.environment.limits.softBufferedBytes) {
+      return Promise.resolve();
+    }
+    return new Promise((resolve) => {
+      const settle = (): void => {
+        this.offDeparture(settle);
+        resolve();
+      };
+      this.onDeparture(settle);
+      void this.#whenDrained().then(settle);
+    });
+  }
+
+  async flushed(): Promise<void> {
+    await this.#streams?.idle();
+    await this.outbox.flushed();
   }
 
   onReceive(handler: ReceiveHandler): void {
@@ -140,16 +157,16 @@ export abstract class BaseChannel implements Channel {
 
   /** Where bodies wait that are read piece by piece, and everything sent behind them. */
   protected get streams(): StreamBodyQueue {
-    return (this.#streams ??= new StreamBodyQueue(this.environment, {
-      failed: (cause) => {
-        this.report(new ChannelErrorOf("BODY_FAILED", { channelId: this.id, reason: "its source failed" }, { cause }));
-        this.fail();
-      },
-      hasRoomFor: (bytes) => this.hasRoomFor(bytes),
+    return (this.#streams ??= new StreamBodyQueue((cause) => {
+      this.report(new ChannelErrorOf("BODY_FAILED", { channelId: this.id, reason: "its source failed" }, { cause }));
+      this.fail();
     }));
   }
 
-  protected abstract hasRoomFor(bytes: number): boolean;
+  /** Whether so many bytes more are within the hard limit. What stood in line behind a stream was counted before. */
+  protected hasRoomFor(bytes: number): boolean {
+    return this.#streams?.isReleasing === true || this.outbox.hasRoomFor(bytes);
+  }
 
   /** No send and no close succeeds from here on. */
   protected shut(): void {
@@ -184,6 +201,24 @@ export abstract class BaseChannel implements Channel {
 
   protected report(error: Parameters<Environment["report"]>[0]): void {
     this.environment.report(error);
+  }
+
+  /** Puts a send in line behind the stream that is read. @returns false when it ran into the hard limit */
+  #queue(run: () => void, body: NormalBody): boolean {
+    const waitingBytes = this.#streams?.waitingBytes ?? 0;
+    const bytes = body === undefined || isStream(body) ? 0 : bytesOf(body).length;
+    if (bytes > 0 && !this.outbox.hasRoomFor(bytes, waitingBytes)) {
+      this.overflow();
+      return false;
+    }
+    this.#streams?.queue(run, { bytes, body });
+    return true;
+  }
+
+  async #whenDrained(): Promise<void> {
+    const waitingBytes = this.#streams?.waitingBytes ?? 0;
+    if (waitingBytes > 0) await this.#streams?.idle();
+    await this.outbox.drained();
   }
 
   #announceWhenQuiet(): void {
@@ -233,19 +268,6 @@ export abstract class BaseChannel implements Channel {
 /** The end as this side brought it about. */
 export function closedHere(code = 1000, reason = ""): ClosedWith {
   return closedWith("server-close", code, reason);
-}
-
-function normalise(data: Data): Outgoing {
-  if (typeof data === "string") return { status: undefined, headers: undefined, body: data };
-  if (!isAnswer(data)) return { status: undefined, headers: undefined, body: normaliseBody(data) };
-  return { status: data.status, headers: data.headers, body: normaliseBody(data.body) };
-}
-
-/** The stream that a refused send would leave open. Never throws: a closed channel refuses anything alike. */
-function sourceOf(data: unknown): NormalBody {
-  if (isStream(data)) return data;
-  if (typeof data === "object" && data !== null && "body" in data && isStream(data.body)) return data.body;
-  return undefined;
 }
 
 function checkClose(code: number, reason: string): void {

@@ -1,4 +1,3 @@
-import { Readable } from "node:stream";
 import { invalidArgument } from "./errors.ts";
 import { bytesOf, type Message } from "./message.ts";
 
@@ -61,7 +60,12 @@ export function normaliseBody(body: Body): NormalBody {
   if (body instanceof ArrayBuffer) return new Uint8Array(body);
   if (body instanceof Blob) return body.stream();
   if (Array.isArray(body)) return concatenate(body);
-  if (isStream(body)) return body;
+  if (isStream(body)) {
+    if (body instanceof ReadableStream && body.locked) {
+      throw invalidArgument("data", "a stream that nobody else reads", body);
+    }
+    return body;
+  }
   throw invalidArgument("data", allowed, body);
 }
 
@@ -83,21 +87,6 @@ function textOf(element: unknown): string {
   }
   // oxlint-disable-next-line typescript/no-base-to-string -- the string form is what the caller asked for
   return String(element);
-}
-
-/** Lets go of a source that will not be read: files and sockets behind it would stay open otherwise. */
-export function discard(body: NormalBody): void {
-  if (!isStream(body)) return;
-  if (body instanceof Readable) {
-    // A file that does not exist reports it after this call; nobody is left to hear it.
-    body.on("error", ignore);
-    body.destroy();
-  } else if (body instanceof ReadableStream) body.cancel().catch(ignore);
-  else void Promise.resolve(body[Symbol.asyncIterator]().return?.()).catch(ignore);
-}
-
-function ignore(): void {
-  // The source is given up; its last words change nothing.
 }
 
 /** One piece of a stream as bytes. Throws for what is neither text nor bytes. */

@@ -22,6 +22,8 @@ export class Outbox {
   #isScheduled = false;
   #isHeld: boolean;
   #whenReleased: (() => void)[] = [];
+  /** Who waits in `flushed`: one listener on the socket for all of them. */
+  readonly #unsettled = new Set<() => void>();
 
   /** @param isHeld - keeps everything until `release`: before the head of an upgrade nothing may leave */
   constructor(socket: Socket, limits: Limits, isHeld = false) {
@@ -35,9 +37,13 @@ export class Outbox {
     return this.#pieceBytes + this.#socket.writableLength;
   }
 
-  /** Whether so many bytes more are within the hard limit. Into an empty queue any number is. */
-  hasRoomFor(bytes: number): boolean {
-    const buffered = this.bufferedAmount;
+  /**
+   * Whether so many bytes more are within the hard limit. Into an empty queue any number is.
+   *
+   * @param waitingBytes - what stands in line for this outbox
+   */
+  hasRoomFor(bytes: number, waitingBytes = 0): boolean {
+    const buffered = this.bufferedAmount + waitingBytes;
     return buffered === 0 || buffered + bytes <= this.#limits.maxBufferedBytes;
   }
 
@@ -97,28 +103,40 @@ export class Outbox {
 
   /** Resolves when what has been appended so far was handed to the network, or the connection is gone. */
   flushed(): Promise<void> {
-    const socket = this.#socket;
     return new Promise((resolve) => {
-      const done = (): void => {
-        socket.off("close", done);
+      if (this.#socket.destroyed) return resolve();
+      const settle = (): void => {
+        if (this.#unsettled.delete(settle) && this.#unsettled.size === 0) this.#watchEnd(false);
         resolve();
       };
-      if (socket.destroyed) return resolve();
-      // A socket that is destroyed does not call the callbacks of writes that it never began.
-      socket.once("close", done);
-      if (this.#isHeld) this.#whenReleased.push(() => this.#whenWritten(done));
-      else this.#whenWritten(done);
+      if (this.#unsettled.size === 0) this.#watchEnd(true);
+      this.#unsettled.add(settle);
+      if (this.#isHeld) this.#whenReleased.push(() => this.#whenWritten(settle));
+      else this.#whenWritten(settle);
     });
   }
 
-  #whenWritten(done: () => void): void {
+  /** A socket that is destroyed does not call the callbacks of writes that it never began. */
+  #watchEnd(isWanted: boolean): void {
+    const socket = this.#socket;
+    for (const event of ["finish", "close"]) {
+      if (isWanted) socket.on(event, this.#settleAll);
+      else socket.off(event, this.#settleAll);
+    }
+  }
+
+  readonly #settleAll = (): void => {
+    for (const settle of this.#unsettled) settle();
+  };
+
+  #whenWritten(settle: () => void): void {
     const socket = this.#socket;
     this.flush();
-    if (socket.destroyed || socket.writableFinished) done();
-    else if (socket.writableEnded) socket.once("finish", done);
-    else if (socket.writableLength === 0) done();
+    // A socket that was told to end says so itself when everything is written.
+    if (socket.writableEnded && !socket.writableFinished) return;
+    if (socket.writableLength === 0 || socket.writableFinished) settle();
     // An empty write stands behind all others in the queue of the socket and has a callback.
-    else socket.write("", done);
+    else socket.write("", settle);
   }
 }
 

@@ -1,6 +1,5 @@
-import { chunkBytes, discard, type NormalBody, type StreamBody } from "./data.ts";
-import type { Environment } from "./environment.ts";
-import { bytesOf } from "./message.ts";
+import { chunkBytes, type NormalBody, type StreamBody } from "./data.ts";
+import { discard, openSource, type Source } from "./source.ts";
 
 /** Where the pieces of a stream body go. Each of these may be called only in this order: piece*, then end. */
 export type StreamSink = {
@@ -10,35 +9,35 @@ export type StreamSink = {
   end(): void;
 };
 
-export type StreamBodyListener = {
-  /** The source failed, or yielded what cannot be sent. */
-  failed(cause: unknown): void;
-  hasRoomFor(bytes: number): boolean;
-};
+/** Told when a source failed, or yielded what cannot be sent. */
+export type StreamFailureListener = (cause: unknown) => void;
 
-type Waiting = { readonly run: () => boolean; readonly bytes: number; readonly body: NormalBody };
+type Waiting = { readonly run: () => void; readonly bytes: number; readonly body: NormalBody };
 
-/**
- * Reads bodies piece by piece with backpressure, and keeps what is sent meanwhile in line behind them.
- *
- * What waits here is bounded by `maxBufferedBytes`, as everything that waits for a client.
- */
+/** Reads bodies piece by piece with backpressure, and keeps what is sent meanwhile in line behind them. */
 export class StreamBodyQueue {
-  readonly #environment: Environment;
-  readonly #listener: StreamBodyListener;
-  #source: AsyncIterator<Uint8Array | string> | undefined;
+  readonly #failed: StreamFailureListener;
+  /** The one that is read now. A read that comes back for another one is out of date. */
+  #source: Source | undefined;
   #waiting: Waiting[] = [];
   #waitingBytes = 0;
   #isCancelled = false;
+  #isReleasing = false;
   #ends: (() => void) | undefined;
+  #whenIdle: (() => void)[] = [];
 
-  constructor(environment: Environment, listener: StreamBodyListener) {
-    this.#environment = environment;
-    this.#listener = listener;
+  constructor(failed: StreamFailureListener) {
+    this.#failed = failed;
   }
 
+  /** Whether a source is read, so that a send has to stand in line. */
   get isActive(): boolean {
     return this.#source !== undefined;
+  }
+
+  /** Whether what is sent now was accepted before, and stood in line until now. */
+  get isReleasing(): boolean {
+    return this.#isReleasing;
   }
 
   get waitingBytes(): number {
@@ -47,84 +46,102 @@ export class StreamBodyQueue {
 
   /** Sends a whole source to the sink, then what was queued meanwhile. */
   pump(body: StreamBody, sink: StreamSink): void {
-    const source = body[Symbol.asyncIterator]();
+    let source: Source;
+    try {
+      source = openSource(body);
+    } catch (cause) {
+      this.#fail(cause);
+      return;
+    }
     this.#source = source;
     this.#read(source, sink).then(
-      () => this.#continue(),
+      (isDone) => {
+        if (isDone) this.#continue();
+      },
       (cause: unknown) => {
-        this.#source = undefined;
-        if (this.#isCancelled) return;
-        this.cancel();
-        this.#listener.failed(cause);
+        if (this.#source === source) this.#fail(cause);
       },
     );
   }
 
-  /** Runs a send after everything before it. @returns false when too much waits already: nothing is queued then */
-  queue(run: () => boolean, body: NormalBody): boolean {
-    const bytes = typeof body === "string" || body instanceof Uint8Array ? bytesOf(body).length : 0;
-    const isFirst = this.#waiting.length === 0;
-    if (!isFirst && this.#waitingBytes + bytes > this.#environment.limits.maxBufferedBytes) {
-      discard(body);
-      this.#listener.failed(new RangeError("too much waits behind a stream body"));
-      return false;
-    }
+  /** Runs a send after everything before it. */
+  queue(run: () => void, { bytes, body }: { bytes: number; body: NormalBody }): void {
     this.#waiting.push({ run, bytes, body });
     this.#waitingBytes += bytes;
-    return true;
   }
 
   /** Reads no more of the source, sends what waits behind it, then calls back. */
   stop(end: () => void): void {
     this.#ends = end;
-    const source = this.#source;
-    // A source that is asked to return while it still waits for its next piece answers only after that piece.
-    if (source !== undefined) letGo(source);
-    this.#source = undefined;
+    this.#release();
     this.#continue();
   }
 
   /** Gives up the source and everything behind it. */
   cancel(): void {
     this.#isCancelled = true;
-    const source = this.#source;
-    this.#source = undefined;
-    if (source !== undefined) letGo(source);
+    this.#release();
     for (const { body } of this.#waiting) discard(body);
     this.#waiting = [];
     this.#waitingBytes = 0;
+    this.#becameIdle();
   }
 
-  async #read(source: AsyncIterator<Uint8Array | string>, sink: StreamSink): Promise<void> {
+  /** Resolves when no source is read and nothing waits behind one. */
+  idle(): Promise<void> {
+    if (!this.isActive) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#whenIdle.push(resolve);
+    });
+  }
+
+  /** @returns false when the source is no longer wanted */
+  async #read(source: Source, sink: StreamSink): Promise<boolean> {
     for (;;) {
-      const next = await source.next();
-      if (this.#source !== source) return;
-      if (next.done === true) break;
-      const bytes = chunkBytes(next.value);
-      if (bytes.length > 0) sink.piece(bytes);
       await sink.ready();
-      if (this.#source !== source) return;
+      if (this.#source !== source) return false;
+      const { done, value } = await source.next();
+      if (this.#source !== source) return false;
+      if (done === true) break;
+      const bytes = chunkBytes(value);
+      if (bytes.length > 0) sink.piece(bytes);
     }
     this.#source = undefined;
     sink.end();
+    return true;
   }
 
   #continue(): void {
+    this.#isReleasing = true;
     while (this.#source === undefined && !this.#isCancelled) {
       const next = this.#waiting.shift();
       if (next === undefined) break;
       this.#waitingBytes -= next.bytes;
       next.run();
     }
+    this.#isReleasing = false;
     if (this.#source !== undefined || this.#isCancelled) return;
     const end = this.#ends;
     this.#ends = undefined;
     end?.();
+    this.#becameIdle();
   }
-}
 
-function letGo(source: AsyncIterator<unknown>): void {
-  Promise.resolve(source.return?.()).catch(() => {
-    // Its failure concerns nobody any more.
-  });
+  #release(): void {
+    const source = this.#source;
+    this.#source = undefined;
+    source?.release();
+  }
+
+  #fail(cause: unknown): void {
+    if (this.#isCancelled) return;
+    this.cancel();
+    this.#failed(cause);
+  }
+
+  #becameIdle(): void {
+    const callbacks = this.#whenIdle;
+    this.#whenIdle = [];
+    for (const callback of callbacks) callback();
+  }
 }

@@ -1,10 +1,13 @@
-import { BaseChannel, closedHere, type Outgoing } from "../channel/base-channel.ts";
+import { BaseChannel, closedHere } from "../channel/base-channel.ts";
 import type { ChannelKind } from "../channel/channel.ts";
 import { isStream } from "../channel/data.ts";
 import type { Environment } from "../channel/environment.ts";
 import type { Mailbox } from "../channel/mailbox.ts";
 import { bytesOf } from "../channel/message.ts";
+import type { Outbox } from "../channel/outbox.ts";
+import type { Outgoing } from "../channel/outgoing.ts";
 import type { Payload } from "../channel/payload.ts";
+import { discard } from "../channel/source.ts";
 import { closedWith } from "../channel/status.ts";
 import { answerEncoders, sharedHead } from "./answers.ts";
 import { chunkOf } from "./chunk.ts";
@@ -19,9 +22,9 @@ const noContent: Head = { status: 204, fields: [], closesConnection: false, cont
 /** The channel over one HTTP exchange: one answer, or one stream. */
 export class HttpChannel extends BaseChannel {
   readonly #exchange: Exchange;
-  /** The head of the first send, from its check to its use. */
+  /** The head of the first send, from its check until it is written: with the first piece, if that is a stream. */
   #head: Head | undefined;
-  #hasUsedHead = false;
+  #hasHead = false;
   #isStreaming = false;
 
   constructor(request: Request, exchange: Exchange, environment: Environment) {
@@ -35,18 +38,6 @@ export class HttpChannel extends BaseChannel {
 
   override get isWebSocket(): boolean {
     return false;
-  }
-
-  override get bufferedAmount(): number {
-    return this.#exchange.outbox.bufferedAmount;
-  }
-
-  override drained(): Promise<void> {
-    return this.#exchange.outbox.drained();
-  }
-
-  override flushed(): Promise<void> {
-    return this.#exchange.outbox.flushed();
   }
 
   /** The client is gone, or sent more behind its request than it may. */
@@ -74,12 +65,13 @@ export class HttpChannel extends BaseChannel {
     return undefined;
   }
 
-  protected override hasRoomFor(bytes: number): boolean {
-    return this.#exchange.outbox.hasRoomFor(bytes);
+  protected override get outbox(): Outbox {
+    return this.#exchange.outbox;
   }
 
   protected override check(outgoing: Outgoing): void {
-    if (!this.#hasUsedHead) this.#head = checkHead(outgoing.status, outgoing.headers, defaultFields);
+    if (this.#hasHead) return;
+    this.#head = checkHead(outgoing.status, outgoing.headers, defaultFields);
   }
 
   protected override transmit({ body }: Outgoing, close: boolean): boolean {
@@ -122,12 +114,15 @@ export class HttpChannel extends BaseChannel {
 
   protected override end(code: number, reason: string): void {
     if (this.#isStreaming) this.#exchange.end();
-    else this.#exchange.answer(noContent);
+    else this.#exchange.answer(this.#head ?? noContent);
     this.finish(closedHere(code, reason), true);
   }
 
   #transmitChunk(close: boolean, bytes: number, write: () => void): boolean {
-    if (bytes > 0 && !this.#exchange.outbox.hasRoomFor(bytes)) return this.#overflow();
+    if (bytes > 0 && !this.hasRoomFor(bytes)) {
+      this.overflow();
+      return false;
+    }
     write();
     if (close) this.#complete(() => this.#exchange.end());
     return true;
@@ -135,17 +130,14 @@ export class HttpChannel extends BaseChannel {
 
   #transmitStream(body: Parameters<BaseChannel["streams"]["pump"]>[0], close: boolean): void {
     const exchange = this.#exchange;
-    const head = this.#isStreaming ? undefined : this.#takeHead();
-    if (head !== undefined && exchange.hasNoBody(head.status)) {
-      const source = body[Symbol.asyncIterator]();
-      Promise.resolve(source.return?.()).catch(() => {
-        // The source is not wanted; how it takes that changes nothing.
-      });
-      this.#complete(() => exchange.answer(head));
+    this.#hasHead = true;
+    if (!this.#isStreaming && this.#head !== undefined && exchange.hasNoBody(this.#head.status)) {
+      discard(body);
+      this.#complete(() => exchange.answer(this.#takeHead()));
       return;
     }
     const begin = (): void => {
-      if (head !== undefined && !this.#isStreaming) this.#startStream(head);
+      if (!this.#isStreaming) this.#startStream(this.#takeHead());
     };
     this.streams.pump(body, {
       // The head leaves with the first piece: a source that fails at once can still be answered with an error.
@@ -169,7 +161,7 @@ export class HttpChannel extends BaseChannel {
   #takeHead(): Head {
     const head = this.#head;
     this.#head = undefined;
-    this.#hasUsedHead = true;
+    this.#hasHead = true;
     return head ?? checkHead(undefined, undefined);
   }
 
@@ -179,11 +171,10 @@ export class HttpChannel extends BaseChannel {
     this.finish(closedHere(), true);
   }
 
-  #overflow(): boolean {
+  protected override overflow(): void {
     this.shut();
     this.#exchange.abort();
     this.finish(closedWith("overflow", 1013, "", false), true);
-    return false;
   }
 
   /** The application failed: a request without an answer gets a 500, a stream is cut so that its client sees it. */

@@ -1,12 +1,13 @@
 import type { Socket } from "node:net";
 import type { Writable } from "node:stream";
-import { BaseChannel, closedHere, type Outgoing } from "../channel/base-channel.ts";
+import { BaseChannel, closedHere } from "../channel/base-channel.ts";
 import type { ChannelKind } from "../channel/channel.ts";
 import { isStream, type StreamBody } from "../channel/data.ts";
 import type { Environment } from "../channel/environment.ts";
 import { ChannelErrorOf, invalidArgument } from "../channel/errors.ts";
 import { Mailbox } from "../channel/mailbox.ts";
 import { Outbox } from "../channel/outbox.ts";
+import type { Outgoing } from "../channel/outgoing.ts";
 import type { Payload } from "../channel/payload.ts";
 import { type ClosedWith, closedWith, statusOf } from "../channel/status.ts";
 import { headerLines } from "../http/head.ts";
@@ -70,18 +71,6 @@ export class WebSocketChannel extends BaseChannel implements Watched {
     return true;
   }
 
-  override get bufferedAmount(): number {
-    return this.#outbox.bufferedAmount;
-  }
-
-  override drained(): Promise<void> {
-    return this.#outbox.drained();
-  }
-
-  override flushed(): Promise<void> {
-    return this.#outbox.flushed();
-  }
-
   /** Writes the 101, everything that was sent so far behind it, and begins to read. */
   start(head: Buffer, early: readonly Buffer[]): void {
     this.#outbox.release(head);
@@ -139,8 +128,12 @@ export class WebSocketChannel extends BaseChannel implements Watched {
     return this.#mailbox;
   }
 
-  protected override hasRoomFor(bytes: number): boolean {
-    return this.#outbox.hasRoomFor(bytes);
+  protected override get outbox(): Outbox {
+    return this.#outbox;
+  }
+
+  protected override overflow(): void {
+    this.#closeWith(1013, closedWith("overflow", 1013, "", false));
   }
 
   protected override check({ headers }: Outgoing): void {
@@ -169,11 +162,11 @@ export class WebSocketChannel extends BaseChannel implements Watched {
   }
 
   #transmitFrame(frame: Buffer): boolean {
-    if (this.#outbox.hasRoomFor(frame.length)) {
+    if (this.hasRoomFor(frame.length)) {
       this.#outbox.append(frame);
       return true;
     }
-    this.#closeWith(1013, closedWith("overflow", 1013, "", false));
+    this.overflow();
     return false;
   }
 
@@ -190,7 +183,8 @@ export class WebSocketChannel extends BaseChannel implements Watched {
         }
         pieces.push(piece);
       },
-      ready: () => this.#outbox.drained(),
+      // Into an empty queue the whole of it is accepted.
+      ready: () => this.#outbox.flushed(),
       end: () => {
         if (this.#transmitFrame(encodeMessage(Buffer.concat(pieces, bytes))) && close) this.end(1000, "");
       },
