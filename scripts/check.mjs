@@ -12,6 +12,7 @@ const gates = [
   { name: "lint", command: [toolPath("oxlint"), "--type-aware"] },
   { name: "types", command: [toolPath("typescript", "tsc"), "-p", "tsconfig.test.json", "--noEmit"] },
   { name: "scripts", command: [toolPath("typescript", "tsc"), "-p", "tsconfig.scripts.json"] },
+  { name: "browser", command: [toolPath("typescript", "tsc"), "-p", "tsconfig.browser.json"] },
   { name: "publint", command: [toolPath("publint"), "--strict"] },
   { name: "attw", command: [toolPath("@arethetypeswrong/cli", "attw"), "--profile", "esm-only", "--pack", "."] },
   { name: "knip", command: [toolPath("knip")] },

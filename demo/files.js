@@ -1,0 +1,44 @@
+/** The files of the page, read once: a path that is not one of them cannot be asked for. */
+
+import { readdirSync, readFileSync } from "node:fs";
+import { extname } from "node:path";
+
+/** @type {Readonly<Record<string, string>>} */
+const types = {
+  ".css": "text/css; charset=utf-8",
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript; charset=utf-8",
+  ".svg": "image/svg+xml",
+};
+
+const policy = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self'",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join("; ");
+
+/**
+ * @param {URL} folder
+ * @returns {(path: string) => Response | undefined}
+ */
+export function createFiles(folder) {
+  const files = new Map(readdirSync(folder).map((name) => [`/${name}`, readFileSync(new URL(name, folder))]));
+  return (path) => {
+    const name = path === "/" ? "/index.html" : path;
+    const body = files.get(name);
+    if (body === undefined) return undefined;
+    const headers = {
+      "Content-Type": types[extname(name)] ?? "application/octet-stream",
+      "Cache-Control": "no-cache",
+      "Content-Security-Policy": policy,
+      "Referrer-Policy": "no-referrer",
+      "X-Content-Type-Options": "nosniff",
+    };
+    return new Response(new Uint8Array(body), { headers });
+  };
+}
