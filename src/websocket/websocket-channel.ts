@@ -76,9 +76,10 @@ export class WebSocketChannel extends BaseChannel implements Watched {
     this.#outbox.release(head);
     this.#options.heartbeat.watch(this);
     const socket = this.#socket;
-    for (const chunk of early) this.#read(chunk);
     socket.on("data", (chunk: Buffer) => this.#read(chunk));
+    // First, because what is read now may fill the mailbox, which pauses.
     socket.resume();
+    for (const chunk of early) this.#read(chunk);
   }
 
   /** The peer sends no more. After its Close frame that is as it should be. */
