@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
-import { type ChannelError, type Limits, type Server, serve, withChannel } from "../../src/index.ts";
-import type { Channel } from "../../src/index.ts";
+import { type Channel, type ChannelError, type Limits, type Server, serve, withChannel } from "../../src/index.ts";
 import { connectRaw, destroyOpenClients } from "../support/raw-client.ts";
 import { eventually } from "../support/expect.ts";
 
