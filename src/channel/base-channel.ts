@@ -249,7 +249,7 @@ export abstract class BaseChannel implements Channel {
       this.#call("onClose", () => handler(closed.status, closed.detail));
   }
 
-  #call(name: HandlerName, run: () => void | Promise<void>): void {
+  #call(name: HandlerName, run: () => unknown): void {
     try {
       const result = run();
       if (isThenable(result)) result.then(undefined, (cause: unknown) => this.handlerFailed(name, cause));

@@ -11,14 +11,16 @@ export type SendOptions = {
   readonly close?: boolean;
 };
 
+// Handlers return `unknown`: `void | Promise<void>` would refuse `(message) => channel.send(message)`, a boolean.
+
 /** Takes one message: text as a string, bytes as a `Uint8Array`. A promise that it returns is awaited. */
-export type ReceiveHandler = (message: Message) => void | Promise<void>;
+export type ReceiveHandler = (message: Message) => unknown;
 
 /** Takes the end of a channel. */
-export type CloseHandler = (status: CloseStatus, detail: CloseDetail) => void | Promise<void>;
+export type CloseHandler = (status: CloseStatus, detail: CloseDetail) => unknown;
 
 /** Takes the bytes that came with a ping: at most 125, often none. */
-export type PingHandler = (data: Uint8Array) => void | Promise<void>;
+export type PingHandler = (data: Uint8Array) => unknown;
 
 /**
  * One conversation with one client, over one HTTP exchange or one WebSocket.

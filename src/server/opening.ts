@@ -4,7 +4,7 @@ import { ChannelErrorOf, invalidArgument } from "../channel/errors.ts";
 import type { HandshakeOptions } from "../websocket/handshake.ts";
 
 /** What an application does with a channel as soon as it has it: sets handlers, joins groups, sends. */
-export type UseChannel = (channel: Channel) => void | Promise<void>;
+export type UseChannel = (channel: Channel) => unknown;
 
 /** How the channel of one request is made. */
 export type Opening = {

@@ -28,7 +28,9 @@ export function payloadOf(value: unknown): Payload {
 /** The batch format of a store that is given none: `{ epoch, offset, recovered, messages: [value, …] }`. */
 export function formatAsJson(batch: Batch<unknown>): Message | object {
   for (const { value } of batch.messages) {
-    if (value instanceof Uint8Array || value instanceof ArrayBuffer) {
+    const isBytes = value instanceof Uint8Array || value instanceof ArrayBuffer;
+    // In a list JSON would turn what it cannot hold into null.
+    if (isBytes || value === undefined || typeof value === "symbol") {
       throw invalidArgument("a value for a store with history", "text or JSON, unless the store has a format", value);
     }
   }

@@ -47,6 +47,8 @@ export class History<Value> {
   /** What came after a position, or undefined if the history does not reach back to it. */
   since({ epoch, offset }: Position): readonly HistoryEntry<Value>[] | undefined {
     this.trim(Date.now());
+    // What a client sends may be anything: a fraction or NaN would pass the comparisons below.
+    if (!Number.isSafeInteger(offset)) return undefined;
     const missing = this.#offset - offset;
     if (epoch !== this.epoch || missing < 0 || missing > this.#entries.length - this.#first) return undefined;
     return this.#entries.slice(this.#entries.length - missing);

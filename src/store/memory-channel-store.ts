@@ -42,15 +42,13 @@ export class MemoryChannelStore<Attachment = undefined> {
    * batch that says so; a parked poll is answered with it and so leaves again. If it missed nothing, nothing is sent.
    *
    * @throws ChannelError `INVALID_ARGUMENT` for a channel that is not of channelkit, a group name that is no text, and
-   *   `since` without history
+   *   `since` without history or that is no object
    */
   add(group: string, channel: Channel, ...[attachment, options = {}]: JoinArguments<Attachment>): Joined {
     const member = checkMember(channel);
     checkGroup(group);
     const { since } = options;
-    if (since !== undefined && !this.#hasHistory) {
-      throw invalidArgument("since", "left out: this store keeps no history", since);
-    }
+    if (since !== undefined) this.#checkSince(since);
     if (!member.isOpen) return { position: this.position(group), recovered: since === undefined };
     // The rest parameter makes the attachment optional only where undefined is one.
     const joined = this.#directory.join(group, member, attachment as Attachment);
@@ -140,6 +138,11 @@ export class MemoryChannelStore<Attachment = undefined> {
     return payload;
   }
 
+  #checkSince(since: Position): void {
+    if (!this.#hasHistory) throw invalidArgument("since", "left out: this store keeps no history", since);
+    if (typeof since !== "object" || since === null) throw invalidArgument("since", "a position or undefined", since);
+  }
+
   #formatOne(position: Position, value: unknown): Payload {
     return payloadOf(this.#format({ position, recovered: true, messages: [{ position, value }] }));
   }
@@ -155,6 +158,8 @@ export class MemoryChannelStore<Attachment = undefined> {
       const own = isBroadcastFunction<Attachment>(value) ? contain(channel, () => value(channel, attachment)) : value;
       if (own !== undefined) messages.push({ position, value: own });
     }
+    // Functions may have left this member out of all of them: then it has missed nothing.
+    if (missed !== undefined && messages.length === 0) return true;
     const batch = { position: history.position, recovered: missed !== undefined, messages };
     contain(channel, () => deliver(channel, payloadOf(this.#format(batch)), undefined));
     return missed !== undefined;
