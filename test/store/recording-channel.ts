@@ -1,0 +1,107 @@
+import { BaseChannel, closedHere, type Outgoing } from "../../src/channel/base-channel.ts";
+import type { ChannelKind } from "../../src/channel/channel.ts";
+import type { ChannelError } from "../../src/channel/errors.ts";
+import { resolveLimits } from "../../src/channel/limits.ts";
+import type { Encoder, Payload } from "../../src/channel/payload.ts";
+
+/** Faults that were reported for any of the channels below. */
+export const reported: ChannelError[] = [];
+
+const environment = {
+  limits: resolveLimits(),
+  report: (error: ChannelError) => void reported.push(error),
+  serverHeader: undefined,
+};
+
+/** How often each wire format was encoded, whatever the number of receivers. */
+export const encoded: Record<ChannelKind, number> = { websocket: 0, "http-streaming": 0, "long-polling": 0 };
+
+const encoders: Record<ChannelKind, Encoder> = {
+  websocket: (payload) => encode("websocket", payload),
+  "http-streaming": (payload) => encode("http-streaming", payload),
+  "long-polling": (payload) => encode("long-polling", payload),
+};
+
+function encode(kind: ChannelKind, payload: Payload): Buffer {
+  encoded[kind] += 1;
+  return Buffer.from(`${kind} ${payload.bytes.toString("utf8")}`);
+}
+
+/** A channel without a network, for what takes thousands of members or of runs: it keeps what it is sent. */
+export class RecordingChannel extends BaseChannel {
+  readonly name: string;
+  readonly received: string[] = [];
+  /** The very objects it was given: members that share an encoding share these. */
+  readonly wire: Buffer[] = [];
+  readonly #isWebSocket: boolean;
+  #isStreaming: boolean;
+
+  constructor(name: string, kind: ChannelKind) {
+    super(new Request(`http://localhost/${encodeURIComponent(name)}`), environment);
+    this.name = name;
+    this.#isWebSocket = kind === "websocket";
+    this.#isStreaming = kind === "http-streaming";
+  }
+
+  override get kind(): ChannelKind {
+    if (this.#isWebSocket) return "websocket";
+    return this.#isStreaming ? "http-streaming" : "long-polling";
+  }
+
+  override get isWebSocket(): boolean {
+    return this.#isWebSocket;
+  }
+
+  override get bufferedAmount(): number {
+    return 0;
+  }
+
+  override async drained(): Promise<void> {
+    // Nothing waits here.
+  }
+
+  override async flushed(): Promise<void> {
+    // Nothing waits here.
+  }
+
+  /** The peer goes away. */
+  leave(): void {
+    this.finish(closedHere(), true);
+  }
+
+  override fail(): void {
+    this.finish(closedHere(1011), true);
+  }
+
+  protected override get mailbox(): undefined {
+    return undefined;
+  }
+
+  protected override hasRoomFor(): boolean {
+    return true;
+  }
+
+  protected override check(): void {
+    // Takes anything.
+  }
+
+  protected override transmit({ body }: Outgoing, close: boolean): boolean {
+    return this.#take(typeof body === "string" ? body : "", close);
+  }
+
+  protected override transmitShared(payload: Payload, close: boolean): boolean {
+    this.wire.push(payload.encodedBy(encoders[this.kind]));
+    return this.#take(payload.bytes.toString("utf8"), close);
+  }
+
+  protected override end(code: number, reason: string): void {
+    this.finish(closedHere(code, reason), true);
+  }
+
+  #take(text: string, close: boolean): boolean {
+    this.received.push(text);
+    if (close) this.finish(closedHere(), true);
+    else this.#isStreaming = !this.#isWebSocket;
+    return true;
+  }
+}

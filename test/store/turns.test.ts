@@ -1,0 +1,119 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { MemoryChannelStore, turnBudgetMs } from "../../src/index.ts";
+import { served } from "./crowd.ts";
+import { RecordingChannel } from "./recording-channel.ts";
+
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+function busyWait(ms: number): void {
+  const end = performance.now() + ms;
+  while (performance.now() < end);
+}
+
+function crowdOf(count: number): { store: MemoryChannelStore; members: RecordingChannel[] } {
+  const store = new MemoryChannelStore();
+  const members = Array.from({ length: count }, (_, index) => new RecordingChannel(`${index}`, "websocket"));
+  for (const member of members) store.add("lobby", member);
+  return { store, members };
+}
+
+test("a broadcast to a small group is served before it returns [1U-3]", async () => {
+  const { store, members } = crowdOf(10);
+  await nextTurn();
+  store.broadcast("lobby", "value");
+  for (const member of members) assert.deepEqual(member.received, ["value"]);
+});
+
+test("a broadcast that takes longer than the budget of a turn goes on in later ones, and other work runs between [1U-3]", async () => {
+  const { store, members } = crowdOf(100);
+  await nextTurn();
+  let turns = 0;
+  let longestMs = 0;
+  let spentMs = 0;
+  const done = { all: false };
+  store.broadcast("lobby", () => {
+    const start = performance.now();
+    busyWait(1);
+    spentMs += performance.now() - start;
+    return "value";
+  });
+  void served(store).then(() => {
+    done.all = true;
+  });
+  const first = spentMs;
+  assert.ok(members.some(({ received }) => received.length === 0));
+  while (!done.all) {
+    spentMs = 0;
+    await nextTurn();
+    turns += 1;
+    longestMs = Math.max(longestMs, spentMs);
+  }
+  for (const member of members) assert.deepEqual(member.received, ["value"]);
+  // The last call of a turn may begin just before the budget is spent. A machine that stops for a while makes it longer.
+  assert.ok(first < turnBudgetMs && longestMs < 3 * turnBudgetMs, `${first} ms at once, ${longestMs} ms in a turn`);
+  assert.ok(turns >= 100 / turnBudgetMs / 2, `${turns} turns`);
+});
+
+test("broadcasts over several turns arrive in the order in which they were made, at every member [1U-3]", async () => {
+  const { store, members } = crowdOf(30);
+  const other = new RecordingChannel("other", "websocket");
+  store.add("other", other);
+  store.add("other", members[29] ?? assert.fail());
+  const slow = (value: string) => (): string => {
+    busyWait(1);
+    return value;
+  };
+  store.broadcast("lobby", slow("1"));
+  store.broadcast("lobby", "2");
+  store.broadcast("other", "3");
+  await nextTurn();
+  store.broadcast("lobby", slow("4"));
+  await nextTurn();
+  store.broadcast("lobby", "5");
+  await served(store);
+  for (const member of members.slice(0, 29)) assert.deepEqual(member.received, ["1", "2", "4", "5"]);
+  assert.deepEqual(members[29]?.received, ["1", "2", "3", "4", "5"]);
+  assert.deepEqual(other.received, ["3"]);
+});
+
+test("who closes before its turn has come is passed over, and who is added meanwhile waits for the next broadcast [CS6]", async () => {
+  const { store, members } = crowdOf(30);
+  store.broadcast("lobby", () => {
+    busyWait(1);
+    return "1";
+  });
+  const late = new RecordingChannel("late", "websocket");
+  store.add("lobby", late);
+  const last = members[29] ?? assert.fail();
+  assert.deepEqual(last.received, [], "still on its way");
+  last.leave();
+  store.broadcast("lobby", "2");
+  await served(store);
+  assert.deepEqual(last.received, []);
+  assert.deepEqual(late.received, ["2"]);
+  assert.deepEqual(members[28]?.received, ["1", "2"]);
+});
+
+test("a store with much to do does not keep another one waiting [1U-3]", async () => {
+  const busy = crowdOf(200);
+  const idle = crowdOf(1);
+  await nextTurn();
+  busy.store.broadcast("lobby", () => {
+    busyWait(1);
+    return "slow";
+  });
+  idle.store.broadcast("lobby", "quick");
+  for (let turn = 0; turn < 3; turn++) await nextTurn();
+  assert.deepEqual(idle.members[0]?.received, ["quick"]);
+  assert.equal(busy.members.at(-1)?.received.length, 0);
+  await served(busy.store);
+});
+
+test("twenty thousand broadcasts in one turn all arrive in order: nothing is dropped [1U-3]", async () => {
+  const { store, members } = crowdOf(2);
+  for (let value = 0; value < 20_000; value++) store.broadcast("lobby", value);
+  await served(store);
+  const expected = Array.from({ length: 20_000 }, (_, value) => String(value));
+  for (const member of members) assert.deepEqual(member.received, expected);
+});
