@@ -7,7 +7,8 @@ export type Watched = {
   lost(): void;
 };
 
-type Watch = { readonly watched: Watched; isPinged: boolean };
+/** A ping is answered once its peer was heard in its beat or later; before the first ping the beat is -1. */
+type Watch = { readonly watched: Watched; pingedBeat: number };
 
 /** A turn of the wheel takes at most so many beats; an interval longer than that is waited out in several looks. */
 const wheelBeats = 256;
@@ -42,7 +43,7 @@ export class Heartbeat {
   watch(watched: Watched): void {
     if (this.#intervalBeats === 0) return;
     watched.lastHeardBeat = this.#beat;
-    this.#file({ watched, isPinged: false }, this.#intervalBeats);
+    this.#file({ watched, pingedBeat: -1 }, this.#intervalBeats);
     // Watching must not keep a process alive that has nothing else to do.
     this.#timer ??= setInterval(() => this.#turn(), this.#beatMs).unref();
   }
@@ -67,21 +68,26 @@ export class Heartbeat {
   }
 
   #look(watch: Watch): void {
-    const { watched } = watch;
+    const { watched, pingedBeat } = watch;
+    // The end of one peer may have made the application let go of another that is due in the same beat.
+    if (this.#watches.get(watched)?.watch !== watch) return;
     const silentBeats = this.#beat - watched.lastHeardBeat;
-    if (silentBeats < this.#intervalBeats) {
-      watch.isPinged = false;
-      this.#file(watch, this.#intervalBeats - silentBeats);
-    } else if (!watch.isPinged) {
-      watch.isPinged = true;
-      this.#file(watch, this.#answerBeats);
+    const waitedBeats = this.#beat - pingedBeat;
+    if (silentBeats < this.#intervalBeats) this.#file(watch, this.#intervalBeats - silentBeats);
+    else if (pingedBeat <= watched.lastHeardBeat) {
+      watch.pingedBeat = this.#beat;
+      this.#fileForAnswer(watch, this.#answerBeats);
       watched.ping();
-    } else if (silentBeats < this.#intervalBeats + this.#answerBeats) {
-      this.#file(watch, this.#intervalBeats + this.#answerBeats - silentBeats);
-    } else {
+    } else if (waitedBeats < this.#answerBeats) this.#fileForAnswer(watch, this.#answerBeats - waitedBeats);
+    else {
       this.forget(watched);
       watched.lost();
     }
+  }
+
+  /** An answer that comes meanwhile must not delay the next ping. */
+  #fileForAnswer(watch: Watch, beats: number): void {
+    this.#file(watch, Math.min(beats, this.#intervalBeats));
   }
 
   #file(watch: Watch, beats: number): void {
