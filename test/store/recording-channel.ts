@@ -1,7 +1,10 @@
-import { BaseChannel, closedHere, type Outgoing } from "../../src/channel/base-channel.ts";
+import { Socket } from "node:net";
+import { BaseChannel, closedHere } from "../../src/channel/base-channel.ts";
 import type { ChannelKind } from "../../src/channel/channel.ts";
 import type { ChannelError } from "../../src/channel/errors.ts";
 import { resolveLimits } from "../../src/channel/limits.ts";
+import { Outbox } from "../../src/channel/outbox.ts";
+import type { Outgoing } from "../../src/channel/outgoing.ts";
 import type { Encoder, Payload } from "../../src/channel/payload.ts";
 
 /** Faults that were reported for any of the channels below. */
@@ -12,6 +15,9 @@ const environment = {
   report: (error: ChannelError) => void reported.push(error),
   serverHeader: undefined,
 };
+
+/** Nothing is ever appended to it: a send is taken at once. */
+const unusedOutbox = new Outbox(new Socket(), environment.limits);
 
 /** How often each wire format was encoded, whatever the number of receivers. */
 export const encoded: Record<ChannelKind, number> = { websocket: 0, "http-streaming": 0, "long-polling": 0 };
@@ -52,18 +58,6 @@ export class RecordingChannel extends BaseChannel {
     return this.#isWebSocket;
   }
 
-  override get bufferedAmount(): number {
-    return 0;
-  }
-
-  override async drained(): Promise<void> {
-    // Nothing waits here.
-  }
-
-  override async flushed(): Promise<void> {
-    // Nothing waits here.
-  }
-
   /** The peer goes away. */
   leave(): void {
     this.finish(closedHere(), true);
@@ -77,8 +71,12 @@ export class RecordingChannel extends BaseChannel {
     return undefined;
   }
 
-  protected override hasRoomFor(): boolean {
-    return true;
+  protected override get outbox(): Outbox {
+    return unusedOutbox;
+  }
+
+  protected override overflow(): void {
+    this.finish(closedHere(1013), true);
   }
 
   protected override check(): void {
