@@ -3,20 +3,20 @@ import { invalidArgument } from "./errors.ts";
 /**
  * Every bound of the library, once. A number outside its range throws when the server is made.
  *
- * `docs/limits.md` is made from this file.
+ * `docs/limits.md` is made from this file: what is bounded, then "Over it" or "At it" what happens.
  */
 export type Limits = {
-  /** Largest message taken from a WebSocket. Bytes. Over it: Close 1009, status `message-too-big`. */
+  /** Largest message taken from a WebSocket, in bytes. Over it: Close 1009, status `message-too-big`. */
   readonly maxMessageBytes: number;
-  /** Most fragments of one message, empty ones included. Over it: Close 1008. Source: ws 8.23 counts them so. */
+  /** Most fragments of one message, empty ones included. Over it: Close 1008, status `policy-violation`. */
   readonly maxFragments: number;
-  /** Most pieces of one unfinished frame that are held. Over it: Close 1008. */
+  /** Most pieces of one unfinished frame that are held. Over it: Close 1008, status `policy-violation`. */
   readonly maxBufferedChunks: number;
-  /** Largest request body; it is read whole before the handler runs. Bytes. Over it: 413 and the connection closes. */
+  /** Largest request body, in bytes; it is read whole before the handler runs. Over it: 413 and the connection closes. */
   readonly maxBodyBytes: number;
-  /** Longest request line or header line, with its line end. Bytes. Over it: 414 and the connection closes. */
+  /** Longest request line or header line with its line end, in bytes. Over it: 414 and the connection closes. */
   readonly maxLineBytes: number;
-  /** All header bytes of a request, the request line included. Bytes. Over it: 431 and the connection closes. */
+  /** All header lines of a request and its request line, in bytes. Over it: 431 and the connection closes. */
   readonly maxHeaderBytes: number;
   /** Most header lines of a request. Over it: 431 and the connection closes. */
   readonly maxHeaders: number;
@@ -29,38 +29,49 @@ export type Limits = {
   /** Connections of the server in total. Over it: 503 and the connection closes. */
   readonly maxConnections: number;
   /**
-   * Connections from one socket address. Over it: 503 and the connection closes.
-   * As large as the total by default, because behind a proxy all clients share an address.
+   * Connections from one socket address; behind a proxy all clients share one, hence a default as large as the total.
+   * Over it: 503 and the connection closes.
    */
   readonly maxConnectionsPerAddress: number;
-  /** From here on `drained()` waits. Bytes. */
+  /** Bytes that wait for a client while an application should send no more. At it: `drained()` waits. */
   readonly softBufferedBytes: number;
   /**
    * Most bytes that wait for a client. One send into an empty queue is always accepted, whatever its size.
-   * Over it: the channel closes with status `overflow` (WebSocket: Close 1013; HTTP: cut).
+   * Over it: the channel closes with status `overflow` (WebSocket: Close 1013; HTTP: the connection is cut).
    */
   readonly maxBufferedBytes: number;
   /** Messages that wait for a slow receive handler. At it: reading pauses, so that the client waits. */
   readonly maxQueuedMessages: number;
   /** Bytes of messages that wait for a slow receive handler. At it: reading pauses. */
   readonly maxQueuedBytes: number;
-  /** How long reading may stay paused without a handler finishing. Milliseconds. Over it: Close 1013, `overflow`. */
+  /**
+   * How long reading may stay paused without a handler finishing, in milliseconds.
+   * Over it: Close 1013, status `overflow`.
+   */
   readonly receiveStallTimeoutMs: number;
-  /** How long the close handler waits for receive handlers that run. Milliseconds. Then it is called all the same. */
+  /** How long the close handler waits for the receive handler, in milliseconds. Over it: it is called all the same. */
   readonly closeGraceMs: number;
-  /** How long a WebSocket waits for the answer to its Close frame. Milliseconds. Then the connection is cut. */
+  /** How long a WebSocket waits for the answer to its Close frame, in milliseconds. Over it: the connection is cut. */
   readonly closeTimeoutMs: number;
-  /** How long a refused client's input is thrown away so that it can read the refusal. Milliseconds. */
+  /**
+   * How long the input of a connection that ends is thrown away, so that its client can read the last answer, in
+   * milliseconds. Over it: the connection is cut.
+   */
   readonly lingerTimeoutMs: number;
-  /** Silence of a WebSocket after which it is pinged. Milliseconds; 0 turns pings off. */
+  /** Silence of a WebSocket, in milliseconds; 0 turns pings off. At it: the client is pinged. */
   readonly pingIntervalMs: number;
-  /** How long a ping may stay without any byte in answer. Milliseconds. Then: cut, status `abnormal`. */
+  /** How long a ping may stay without any byte in answer, in milliseconds. Over it: cut, status `abnormal`. */
   readonly pongTimeoutMs: number;
-  /** How long a connection may stay open between two requests. Milliseconds. A parked or streaming one has no limit. */
+  /**
+   * How long a connection may stay open between two requests, in milliseconds; one whose request is parked or streams
+   * has no limit. Over it: the connection closes.
+   */
   readonly idleTimeoutMs: number;
-  /** How long the header lines of a request may take. Milliseconds. Over it: 408 and the connection closes. */
+  /** How long the header lines of a request may take, in milliseconds. Over it: 408 and the connection closes. */
   readonly headersTimeoutMs: number;
-  /** How long a whole request with its body may take to arrive. Milliseconds. Over it: 408 and the connection closes. */
+  /**
+   * How long a whole request with its body may take to arrive, in milliseconds. Over it: 408 and the connection closes.
+   */
   readonly requestTimeoutMs: number;
 };
 
@@ -116,9 +127,9 @@ export const turnBudgetMs = 10;
 export type HistoryLimits = {
   /** Messages kept for a group. Over it: the oldest is forgotten. */
   readonly maxMessages: number;
-  /** Bytes of messages kept for a group, as they go out. Over it: the oldest is forgotten. */
+  /** Messages kept for a group, in bytes as they go out. Over it: the oldest is forgotten. */
   readonly maxBytes: number;
-  /** How long a message is kept, and an empty group with its position. Milliseconds. */
+  /** How long a message is kept, and the position of an empty group, in milliseconds. Over it: it is forgotten. */
   readonly maxAgeMs: number;
   /** Groups without members whose history is kept. Over it: that of the group left longest ago is forgotten. */
   readonly maxEmptyGroups: number;
