@@ -1,11 +1,13 @@
 /** The log of one pane: what its transport does, and how many bytes that took. */
 
+import { Feed, named } from "./feed.js";
+
 const maxEntries = 200;
 const arrows = { up: "↑", down: "↓", note: "·", end: "×" };
 const words = { up: "sent", down: "received", note: "note", end: "closed" };
 
 export class WireLog {
-  #list;
+  #feed;
   #totals;
   #upBytes = 0;
   #downBytes = 0;
@@ -16,7 +18,7 @@ export class WireLog {
    * @param {HTMLElement} totals
    */
   constructor(list, totals) {
-    this.#list = list;
+    this.#feed = new Feed(list, maxEntries);
     this.#totals = totals;
     this.#showTotals();
   }
@@ -32,7 +34,7 @@ export class WireLog {
     arrow.title = words[direction];
     const payload = named("span", "bytes", bytes === undefined ? "" : `${bytes} B`);
     item.append(named("span", "time", clock()), arrow, named("span", "text", text), payload);
-    append(this.#list, item, maxEntries);
+    this.#feed.append(item);
     this.#showTotals();
   }
 
@@ -40,35 +42,6 @@ export class WireLog {
     const requests = `${this.#requests} ${this.#requests === 1 ? "request" : "requests"}`;
     this.#totals.textContent = `${requests} · ↑ ${size(this.#upBytes)} · ↓ ${size(this.#downBytes)}`;
   }
-}
-
-/**
- * Adds an item at the end, forgets the oldest ones, and keeps the end in view unless the reader has scrolled away.
- *
- * @param {HTMLElement} list
- * @param {HTMLElement} item
- * @param {number} most
- */
-export function append(list, item, most) {
-  const isAtEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 24;
-  list.append(item);
-  while (list.childElementCount > most) list.firstElementChild?.remove();
-  if (isAtEnd) list.scrollTop = list.scrollHeight;
-}
-
-/**
- * An element with a class and a text, which stays text whatever stands in it.
- *
- * @param {"li" | "span"} tag
- * @param {string} className
- * @param {string} text
- * @returns {HTMLElement}
- */
-export function named(tag, className, text) {
-  const element = document.createElement(tag);
-  element.className = className;
-  element.textContent = text;
-  return element;
 }
 
 function clock() {

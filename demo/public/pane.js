@@ -1,5 +1,6 @@
 import { RoomClient } from "./client.js";
-import { append, named, WireLog } from "./log.js";
+import { Feed, named } from "./feed.js";
+import { WireLog } from "./log.js";
 import { messageOf } from "./protocol.js";
 
 /**
@@ -25,6 +26,7 @@ export class Pane {
   #root;
   #parts;
   #log;
+  #talk;
   /** @type {import("./client.js").State} */
   #state = { name: "closed" };
   #hasHistory = false;
@@ -40,6 +42,7 @@ export class Pane {
     this.#me = me;
     this.#root = root;
     this.#parts = findParts(root);
+    this.#talk = new Feed(this.#parts.talk, maxLines);
     this.#log = new WireLog(this.#parts.log, this.#parts.totals);
     this.#client = new RoomClient(me, open, {
       changed: (state) => this.#showState(state),
@@ -141,8 +144,8 @@ export class Pane {
       who.dataset.kind = kind;
       item.append(item.childElementCount === 0 ? "" : ", ", who);
     }
-    item.append(first.type === "joined" ? " joined" : ` left: ${first.status}, ${first.code}`);
-    append(this.#parts.talk, item, maxLines);
+    item.append(first.type === "joined" ? " joined" : ` left (${first.status} ${first.code})`);
+    this.#talk.append(item);
   }
 
   /** @param {RoomEvent & { type: "message" }} event */
@@ -152,7 +155,7 @@ export class Pane {
     const text = named("span", "text", event.text);
     text.dir = "auto";
     item.append(named("span", "author", event.name), text);
-    append(this.#parts.talk, item, maxLines);
+    this.#talk.append(item);
   }
 
   /**
@@ -160,7 +163,7 @@ export class Pane {
    * @param {string} text
    */
   #line(className, text) {
-    append(this.#parts.talk, named("li", className, text), maxLines);
+    this.#talk.append(named("li", className, text));
   }
 
   /** @param {string} text */

@@ -73,7 +73,7 @@ export function summarize(text) {
   const [event] = record.events;
   if (event === undefined) return "nothing new";
   if (record.events.length > 1) return `${record.events.length} events`;
-  return event.type === "message" ? "message" : `${event.name} ${event.type}`;
+  return event.type;
 }
 
 /**
