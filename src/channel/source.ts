@@ -18,8 +18,16 @@ export function openSource(body: StreamBody): Source {
   }
   const iterator = body[Symbol.asyncIterator]();
   const next = async (): Promise<IteratorResult<unknown>> => iterator.next();
-  if (body instanceof Readable) return { next, release: () => destroy(body) };
+  if (body instanceof Readable) {
+    expectFailure(body);
+    return { next, release: () => destroy(body) };
+  }
   return { next, release: () => quietly(() => iterator.return?.()) };
+}
+
+/** Lets a source wait for its turn: a file that does not exist says so before anybody reads it, and would end the process. */
+export function expectFailure(body: NormalBody): void {
+  if (body instanceof Readable) body.on("error", ignore);
 }
 
 /** Lets go of a source that will not be read. Never throws. */
@@ -30,8 +38,7 @@ export function discard(body: NormalBody): void {
 }
 
 function destroy(stream: Readable): void {
-  // A file that does not exist reports it after this call; nobody is left to hear it.
-  stream.on("error", ignore);
+  expectFailure(stream);
   stream.destroy();
 }
 
@@ -41,5 +48,5 @@ function quietly(release: () => unknown): void {
 }
 
 function ignore(): void {
-  // The source is given up; its last words change nothing.
+  // Whoever reads the source is told by the read; when nobody does, it changes nothing.
 }

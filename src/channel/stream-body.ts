@@ -1,5 +1,5 @@
 import { chunkBytes, type NormalBody, type StreamBody } from "./data.ts";
-import { discard, openSource, type Source } from "./source.ts";
+import { discard, expectFailure, openSource, type Source } from "./source.ts";
 
 /** Where the pieces of a stream body go. Each of these may be called only in this order: piece*, then end. */
 export type StreamSink = {
@@ -66,6 +66,7 @@ export class StreamBodyQueue {
 
   /** Runs a send after everything before it. */
   queue(run: () => void, { bytes, body }: { bytes: number; body: NormalBody }): void {
+    expectFailure(body);
     this.#waiting.push({ run, bytes, body });
     this.#waitingBytes += bytes;
   }
