@@ -72,7 +72,7 @@ export class Exchange {
 
   /** Whether a response with this status has no body, whatever is given for it (RFC 9110 §9.3.2, §15.3.5, §15.4.5). */
   hasNoBody(status: number): boolean {
-    return this.request.method === "HEAD" || status === 204 || status === 205 || status === 304;
+    return this.request.method === "HEAD" || isBodiless(status);
   }
 
   /** Writes a whole response and finishes. */
@@ -81,6 +81,16 @@ export class Exchange {
     this.#decidePersistence(head);
     this.#outbox.append(this.#encodeHead(head, { contentLength: this.#lengthOf(head, body) }));
     if (body.length > 0 && !this.hasNoBody(head.status)) this.#outbox.append(body);
+    this.#finish();
+  }
+
+  /** Writes the head of a response whose body was not read: for HEAD, or under a status without a body. */
+  answerUnread(head: Head): void {
+    if (this.#phase !== "unanswered") return;
+    this.#decidePersistence(head);
+    // Nobody knows how long the body would have been, and HEAD may leave the length out (RFC 9110 §9.3.2).
+    const contentLength = isBodiless(head.status) ? this.#lengthOf(head, empty) : undefined;
+    this.#outbox.append(this.#encodeHead(head, { contentLength }));
     this.#finish();
   }
 
@@ -172,6 +182,10 @@ export class Exchange {
     this.#outbox.flush();
     this.#listener.finished(this.#isPersistent);
   }
+}
+
+function isBodiless(status: number): boolean {
+  return status === 204 || status === 205 || status === 304;
 }
 
 function withPresets(head: Head, presets: Head["fields"]): Head {

@@ -133,7 +133,7 @@ export class HttpChannel extends BaseChannel {
     this.#hasHead = true;
     if (!this.#isStreaming && this.#head !== undefined && exchange.hasNoBody(this.#head.status)) {
       discard(body);
-      this.#complete(() => exchange.answer(this.#takeHead()));
+      this.#complete(() => exchange.answerUnread(this.#takeHead()));
       return;
     }
     const begin = (): void => {

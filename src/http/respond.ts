@@ -1,12 +1,12 @@
+import { chunkBytes, isStream } from "../channel/data.ts";
 import type { Environment } from "../channel/environment.ts";
-import { ChannelErrorOf } from "../channel/errors.ts";
-import { bytesOf } from "../channel/message.ts";
+import { ChannelErrorOf, invalidArgument } from "../channel/errors.ts";
+import { discard, openSource, type Source } from "../channel/source.ts";
 import { constantResponse } from "./constant-response.ts";
 import type { Exchange } from "./exchange.ts";
 import { checkHead, type Head } from "./head.ts";
 
-type Reader = ReadableStreamDefaultReader<Uint8Array>;
-type Read = { readonly done: boolean; readonly value?: Uint8Array | undefined };
+type Read = Awaited<ReturnType<Source["next"]>>;
 
 /**
  * Writes a response that a handler returned.
@@ -17,84 +17,79 @@ type Read = { readonly done: boolean; readonly value?: Uint8Array | undefined };
 export async function respond(exchange: Exchange, response: Response, environment: Environment): Promise<void> {
   if (exchange.isFinished) {
     // The client left, or the channel has answered: nobody is there to read it.
-    cancel(response.body);
+    discardBody(response);
     return;
   }
   let head: Head;
+  let source: Source | undefined;
   try {
     head = checkHead(response.status, response.headers);
+    source = openBody(response);
   } catch (cause) {
-    cancel(response.body);
-    failed(environment, "its status or a header field cannot be sent", cause);
+    discardBody(response);
+    failed(environment, "it is not a response that can be sent", cause);
     constantResponse(exchange, 500);
     return;
   }
-  if (response.body === null) {
-    exchange.answer(head);
-    return;
-  }
-  if (response.bodyUsed || response.body.locked) {
-    failed(environment, "it was read already", undefined);
-    constantResponse(exchange, 500);
-    return;
-  }
-  await respondWithBody(exchange, head, response.body, environment);
+  if (source === undefined) exchange.answer(head);
+  else await respondWithBody(exchange, { head, source }, environment);
 }
 
 async function respondWithBody(
   exchange: Exchange,
-  head: Head,
-  body: ReadableStream<Uint8Array>,
+  { head, source }: { head: Head; source: Source },
   environment: Environment,
 ): Promise<void> {
-  const reader: Reader = body.getReader();
-  const stop = (): void => {
-    reader.cancel().catch(() => {
-      // The client is gone; so may its source be.
-    });
-  };
+  const stop = (): void => source.release();
   exchange.socket.once("close", stop);
   try {
-    await copy(exchange, head, reader);
+    await (exchange.hasNoBody(head.status) ? measure(exchange, head, source) : copy(exchange, head, source));
   } catch (cause) {
-    stop();
     failed(environment, "its source failed", cause);
     if (exchange.isAnswered) exchange.abort();
     else constantResponse(exchange, 500);
   } finally {
     exchange.socket.off("close", stop);
+    // Read to its end, it takes no notice of this.
+    source.release();
   }
 }
 
-async function copy(exchange: Exchange, head: Head, reader: Reader): Promise<void> {
-  const first = await reader.read();
-  if (first.done) {
+async function copy(exchange: Exchange, head: Head, source: Source): Promise<void> {
+  const first = await source.next();
+  if (first.done === true) {
     exchange.answer(head);
     return;
   }
-  const next = reader.read();
+  const next = source.next();
   const second = await atOnce(next);
   if (second?.done === true) {
-    exchange.answer(head, bytesOf(first.value));
+    exchange.answer(head, chunkBytes(first.value));
     return;
   }
-  if (exchange.hasNoBody(head.status)) {
-    next.catch(() => undefined);
-    await reader.cancel();
-    // The length is not known: a HEAD response may leave it out (RFC 9110 §9.3.2).
+  const firstBytes = chunkBytes(first.value);
+  exchange.startStream(head);
+  exchange.write(firstBytes);
+  let read: Read = second ?? (await next);
+  while (read.done !== true && !exchange.isFinished) {
+    exchange.write(chunkBytes(read.value));
+    await exchange.outbox.drained();
+    if (exchange.isFinished || exchange.socket.destroyed) return;
+    read = await source.next();
+  }
+  exchange.end();
+}
+
+/** Answers without the body. Its length is told if it is there at once; a source that is slow is not waited for. */
+async function measure(exchange: Exchange, head: Head, source: Source): Promise<void> {
+  const first = await atOnce(source.next());
+  if (first?.done === true) {
     exchange.answer(head);
     return;
   }
-  exchange.startStream(head);
-  exchange.write(bytesOf(first.value));
-  let read: Read = second ?? (await next);
-  while (!read.done && !exchange.isFinished) {
-    if (read.value !== undefined) exchange.write(bytesOf(read.value));
-    await exchange.outbox.drained();
-    if (exchange.socket.destroyed) return;
-    read = await reader.read();
-  }
-  exchange.end();
+  const second = first === undefined ? undefined : await atOnce(source.next());
+  if (second?.done === true) exchange.answer(head, chunkBytes(first?.value));
+  else exchange.answerUnread(head);
 }
 
 /** The result of a read that needs no waiting, or undefined. */
@@ -110,13 +105,25 @@ async function atOnce(read: Promise<Read>): Promise<Read | undefined> {
   }
 }
 
-function cancel(body: ReadableStream | null): void {
-  body?.cancel().catch(() => {
-    // A body that nobody reads has nobody to tell.
-  });
+/** By shape: the body of a framework's response may be a Node stream, or be missing. Throws if it cannot be read. */
+function openBody(response: Response): Source | undefined {
+  const body: unknown = response.body;
+  if (body === null || body === undefined) return undefined;
+  if (response.bodyUsed || !isStream(body)) {
+    throw invalidArgument("the body of a response", "a stream that nobody has read", body);
+  }
+  return openSource(body);
+}
+
+function discardBody(response: Response): void {
+  try {
+    const body: unknown = response.body;
+    if (isStream(body)) discard(body);
+  } catch {
+    // A response that cannot even be asked for its body has none to let go of.
+  }
 }
 
 function failed(environment: Environment, reason: string, cause: unknown): void {
-  const options = cause === undefined ? undefined : { cause };
-  environment.report(new ChannelErrorOf("BODY_FAILED", { reason }, options));
+  environment.report(new ChannelErrorOf("BODY_FAILED", { reason }, { cause }));
 }

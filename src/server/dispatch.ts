@@ -24,24 +24,26 @@ export function dispatch(settings: ServerSettings, request: Request, listener: D
     listener.failed();
   };
   let result: unknown;
+  let isPromise: boolean;
   try {
     result = handler(request);
+    isPromise = isThenable(result);
   } catch (cause) {
     fail(cause);
     return;
   }
-  if (isThenable(result)) result.then(settle, fail);
+  if (isPromise) Promise.resolve(result).then(settle, fail);
   else settle(result);
 }
 
 /** By shape and not by class: frameworks bring response classes of their own. */
 function isResponse(value: unknown): value is Response {
-  return (
-    typeof value === "object" &&
-    value !== null &&
-    "status" in value &&
-    typeof value.status === "number" &&
-    "headers" in value &&
-    typeof value.headers === "object"
-  );
+  if (typeof value !== "object" || value === null) return false;
+  try {
+    if (!("status" in value) || typeof value.status !== "number") return false;
+    return "headers" in value && typeof value.headers === "object" && value.headers !== null;
+  } catch {
+    // A wrapped response may refuse to be looked at: getters of the class do not work on a proxy.
+    return false;
+  }
 }
