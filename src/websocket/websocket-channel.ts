@@ -74,7 +74,8 @@ export class WebSocketChannel extends BaseChannel implements Watched {
   /** Writes the 101, everything that was sent so far behind it, and begins to read. */
   start(head: Buffer, early: readonly Buffer[]): void {
     this.#outbox.release(head);
-    this.#options.heartbeat.watch(this);
+    // It may be closed already: behind a Close frame nothing may be sent, a ping neither.
+    if (this.closed === undefined) this.#options.heartbeat.watch(this);
     const socket = this.#socket;
     socket.on("data", (chunk: Buffer) => this.#read(chunk));
     // First, because what is read now may fill the mailbox, which pauses.
@@ -272,7 +273,7 @@ export class WebSocketChannel extends BaseChannel implements Watched {
     if (this.#stallTimer === undefined) return;
     clearTimeout(this.#stallTimer);
     this.#stallTimer = undefined;
-    if (this.isOpen) this.#options.heartbeat.watch(this);
+    if (this.closed === undefined) this.#options.heartbeat.watch(this);
     this.#socket.resume();
   }
 
