@@ -3,6 +3,7 @@ import { test } from "node:test";
 import {
   type Channel,
   type ChannelError,
+  isChannelError,
   type Limits,
   type ServeOptions,
   serve,
@@ -24,9 +25,13 @@ export type Parked = {
 /** What the application does with a channel besides logging. It runs before the handlers that log are set. */
 export type Use = (parked: Parked) => void | Promise<void>;
 
+type HandlerSetter = "onReceive" | "onPing" | "onClose";
+
 export type ParkOptions = {
   readonly limits?: Partial<Limits>;
   readonly use?: Use;
+  /** Handlers that the test sets itself, later than `use`. */
+  readonly unset?: readonly HandlerSetter[];
   readonly serve?: Partial<ServeOptions>;
 };
 
@@ -50,7 +55,7 @@ export class Park {
 
   static async start(options: ParkOptions = {}): Promise<Park> {
     const state: ParkState = { errors: [], parked: new Map(), condition: new Condition() };
-    const server = await serve((request) => answer(request, state, options.use), {
+    const server = await serve((request) => answer(request, state, options), {
       port: 0,
       onError: (error) => state.errors.push(error),
       ...(options.limits === undefined ? {} : { limits: options.limits }),
@@ -103,7 +108,7 @@ type ParkState = {
   readonly condition: Condition;
 };
 
-function answer(request: Request, { parked, condition }: ParkState, use: Use | undefined): Response {
+function answer(request: Request, { parked, condition }: ParkState, { use, unset = [] }: ParkOptions): Response {
   const { pathname } = new URL(request.url);
   if (pathname === "/probe") return new Response("probe");
   if (!pathname.startsWith("/park/")) return new Response("not here", { status: 404 });
@@ -111,7 +116,7 @@ function answer(request: Request, { parked, condition }: ParkState, use: Use | u
     const entry: Parked = { channel, request, log: new Recorder() };
     entry.log.record("open");
     const result = use?.(entry);
-    logAll(entry);
+    logAll(entry, unset);
     parked.set(pathname, entry);
     condition.changed();
     return result;
@@ -119,17 +124,18 @@ function answer(request: Request, { parked, condition }: ParkState, use: Use | u
 }
 
 /** Sets those handlers that `use` has left free. */
-function logAll({ channel, log }: Parked): void {
-  const handlers: (() => void)[] = [
-    () => channel.onReceive(log.as("receive")),
-    () => channel.onPing(log.as("ping")),
-    () => channel.onClose((status, detail) => log.record("close", status, detail, channel.isOpen)),
-  ];
-  for (const set of handlers) {
+function logAll({ channel, log }: Parked, unset: readonly HandlerSetter[]): void {
+  const setters: Readonly<Record<HandlerSetter, () => void>> = {
+    onReceive: () => channel.onReceive(log.as("receive")),
+    onPing: () => channel.onPing(log.as("ping")),
+    onClose: () => channel.onClose((status, detail) => log.record("close", status, detail, channel.isOpen)),
+  };
+  for (const name of ["onReceive", "onPing", "onClose"] as const) {
+    if (unset.includes(name)) continue;
     try {
-      set();
+      setters[name]();
     } catch (error) {
-      assert.equal((error as ChannelError).code, "HANDLER_ALREADY_SET");
+      assert.ok(isChannelError(error) && error.code === "HANDLER_ALREADY_SET");
     }
   }
 }
