@@ -60,7 +60,7 @@ export function checkHandshake(request: IncomingMessage): Handshake | HandshakeR
     return refusal(400, "a request for WebSocket has no body");
   }
   const offered = headers["sec-websocket-protocol"];
-  return { key, protocols: offered === undefined ? [] : offered.split(",").map((name) => name.trim()) };
+  return { key, protocols: offered === undefined ? [] : elementsOf(offered) };
 }
 
 export function isRefusal(result: Handshake | HandshakeRefusal): result is HandshakeRefusal {
@@ -76,7 +76,7 @@ export function encodeSwitchingProtocols(handshake: Handshake, options: Handshak
   const accept = createHash("sha1").update(`${handshake.key}${acceptSuffix}`).digest("base64");
   let head =
     `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
-    `Sec-WebSocket-Accept: ${accept}\r\nDate: ${httpDate()}\r\n`;
+    `Sec-WebSocket-Accept: ${accept}\r\n`;
   const { protocol } = options;
   if (protocol !== undefined) {
     if (!handshake.protocols.includes(protocol)) {
@@ -89,10 +89,14 @@ export function encodeSwitchingProtocols(handshake: Handshake, options: Handshak
     }
     head += `Sec-WebSocket-Protocol: ${protocol}\r\n`;
   }
+  let hasDate = false;
   for (const [name, value] of headerLines(options.headers)) {
-    if (ownFields.has(name.toLowerCase())) throw invalidArgument("headers", "without fields of the handshake", name);
+    const lowerName = name.toLowerCase();
+    if (ownFields.has(lowerName)) throw invalidArgument("headers", "without fields of the handshake", name);
+    hasDate ||= lowerName === "date";
     head += `${name}: ${value}\r\n`;
   }
+  if (!hasDate) head += `Date: ${httpDate()}\r\n`;
   return Buffer.from(`${head}\r\n`, "utf8");
 }
 
@@ -101,5 +105,11 @@ function refusal(status: number, rule: string, fields: HandshakeRefusal["fields"
 }
 
 function hasToken(field: string | undefined, token: string): boolean {
-  return field !== undefined && field.split(",").some((part) => part.trim().toLowerCase() === token);
+  return field !== undefined && elementsOf(field).some((element) => element.toLowerCase() === token);
+}
+
+/** The elements of a list; empty ones do not count (RFC 9110 §5.6.1). */
+function elementsOf(field: string): string[] {
+  const elements = field.split(",").map((element) => element.trim());
+  return elements.filter((element) => element !== "");
 }
