@@ -187,7 +187,10 @@ export class UpgradeTurn implements Turn {
       return;
     }
     if (this.#request !== undefined) closeOpening(this.#request);
-    channel?.refuse();
+    if (channel !== undefined) {
+      this.#state.environment.report(new ChannelErrorOf("ANSWERED_TWICE", { channelId: channel.id }));
+      channel.refuse();
+    }
     // A rejection is not possible: whatever fails in there is answered and reported in there.
     void respond(this.#openExchange(), response, this.#state.environment);
   }
