@@ -37,6 +37,7 @@ export class WebSocketChannel extends BaseChannel implements Watched {
   readonly #outbox: Outbox;
   readonly #receiver: Writable;
   readonly #mailbox: Mailbox;
+  #hasStarted = false;
   #hasSentClose = false;
   #hasReceivedClose = false;
   #closeTimer: NodeJS.Timeout | undefined;
@@ -73,9 +74,11 @@ export class WebSocketChannel extends BaseChannel implements Watched {
 
   /** Writes the 101, everything that was sent so far behind it, and begins to read. */
   start(head: Buffer, early: readonly Buffer[]): void {
+    this.#hasStarted = true;
     this.#outbox.release(head);
-    // It may be closed already: behind a Close frame nothing may be sent, a ping neither.
+    // Behind a Close frame nothing may be sent, a ping neither.
     if (this.closed === undefined) this.#options.heartbeat.watch(this);
+    else this.#awaitClose();
     const socket = this.#socket;
     socket.on("data", (chunk: Buffer) => this.#read(chunk));
     // First, because what is read now may fill the mailbox, which pauses.
@@ -195,7 +198,7 @@ export class WebSocketChannel extends BaseChannel implements Watched {
 
   #read(chunk: Buffer): void {
     this.lastHeardBeat = this.#options.heartbeat.now;
-    if (!this.#receiver.destroyed) this.#receiver.write(chunk);
+    if (this.#receiver.writable) this.#receiver.write(chunk);
   }
 
   #answerPing(data: Buffer): void {
@@ -237,6 +240,8 @@ export class WebSocketChannel extends BaseChannel implements Watched {
   }
 
   #awaitClose(): void {
+    // A channel that was closed before its 101 waits for the answer from then on: the handler may take its time.
+    if (!this.#hasStarted) return;
     // Reading may be paused for a slow handler; the answer to our Close must get through.
     this.#resumeReading();
     this.#closeTimer ??= setTimeout(() => this.#socket.destroy(), this.environment.limits.closeTimeoutMs);
