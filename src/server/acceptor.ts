@@ -43,7 +43,12 @@ export class Acceptor {
 
   /** Listener of `clientError`: bytes that are no request. */
   clientError(error: Error & { code?: string; rawPacket?: Buffer }, socket: Socket): void {
-    const connection = this.#connection(socket);
+    const connection = this.#connectionOf.get(socket);
+    if (connection === undefined) {
+      // Its TLS handshake failed. It may be closed already, and would never be forgotten if it were counted now.
+      socket.destroy();
+      return;
+    }
     // What follows a request that closes its connection is not even looked at.
     if (error.code === "HPE_CLOSED_CONNECTION") return;
     const isParserError = error.code?.startsWith("HPE_") === true;
