@@ -73,9 +73,8 @@ export class HttpTurn implements Turn {
       return;
     }
     this.#isRunning = true;
-    if (this.#expects === "continue" && this.#fault === undefined && !this.#isWhole && this.#bodyBytes === 0) {
-      this.#connection.socket.write("HTTP/1.1 100 Continue\r\n\r\n");
-    }
+    // Not at once: what came in the same piece as the head is not counted yet.
+    if (this.#expects === "continue") setImmediate(() => this.#askForBody());
     this.#proceed();
   }
 
@@ -128,6 +127,11 @@ export class HttpTurn implements Turn {
       this.#isWhole = true;
       this.#proceed();
     });
+  }
+
+  #askForBody(): void {
+    const isAwaited = !this.#isWhole && this.#bodyBytes === 0 && this.#fault === undefined;
+    if (isAwaited && !this.#connection.isClosing) this.#connection.socket.write("HTTP/1.1 100 Continue\r\n\r\n");
   }
 
   #takeBody(chunk: Buffer): void {
