@@ -327,7 +327,7 @@ test("a response that comes too late for its client lets the source go [C80]", a
   await within(1000, source.cancelled, "the cancellation of the source");
 });
 
-test("response classes of frameworks are taken by their shape [P49]", async (t) => {
+test("response classes of frameworks are taken by their shape [C8]", async (t) => {
   class Sub extends Response {}
   const shapes: Record<string, unknown> = {
     "/fast": new FastResponse("shape"),
@@ -348,7 +348,7 @@ test("response classes of frameworks are taken by their shape [P49]", async (t) 
   assert.deepEqual(stage.errors, []);
 });
 
-test("a response-like object without a body is an empty response [P49]", async (t) => {
+test("a response-like object without a body is an empty response [C8]", async (t) => {
   const shapes: Record<string, unknown> = {
     "/none": { status: 200, headers: {} },
     "/null": { status: 200, headers: {}, body: null },
