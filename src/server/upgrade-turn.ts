@@ -1,4 +1,4 @@
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { ChannelErrorOf } from "../channel/errors.ts";
 import { isThenable } from "../channel/mailbox.ts";
@@ -22,6 +22,9 @@ import { isOriginAllowed } from "./origin.ts";
 import type { ServerState } from "./server-state.ts";
 import { serveWithoutUpgrade } from "./serve-without-upgrade.ts";
 import { createStandardRequest } from "./standard-request.ts";
+
+/** Node's own mark for the response that is being written to a socket. */
+type NodeSocket = Socket & { readonly _httpMessage?: ServerResponse | null };
 
 type Arrival = { readonly message: IncomingMessage; readonly head: Buffer };
 
@@ -64,6 +67,13 @@ export class UpgradeTurn implements Turn {
 
   start(): void {
     const message = this.#message;
+    if (this.#connection.isClosing) return;
+    const { _httpMessage: foreign }: NodeSocket = this.#socket;
+    // On a server that others answer on, too, an answer before this one may still be on its way.
+    if (foreign !== undefined && foreign !== null) {
+      foreign.once("close", () => this.start());
+      return;
+    }
     // Node set a limit for the time between two requests when the answer before this one was complete.
     this.#socket.setTimeout(0);
     if (!asksForWebSocket(message.headers)) {
