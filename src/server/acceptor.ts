@@ -19,8 +19,15 @@ export class Acceptor {
 
   /** Listener of `connection` (`secureConnection` with TLS): turns clients away above the limits. */
   connect(socket: Socket): void {
+    // A socket that was handed back to the server; see serveWithoutUpgrade.
+    if (this.#connectionOf.has(socket)) return;
     const { maxConnections, maxConnectionsPerAddress } = this.state.environment.limits;
     const connection = this.#connection(socket);
+    if (this.state.status !== "running") {
+      // It was in its TLS handshake when the server was told to stop.
+      connection.end();
+      return;
+    }
     const ofAddress = this.#connectionsOfAddress.get(connection.remoteAddress) ?? 0;
     if (this.connections.size > maxConnections || ofAddress > maxConnectionsPerAddress) connection.refuse(503);
   }

@@ -120,8 +120,9 @@ function describeServer(server: NodeServer, acceptor: Acceptor, { url, port, soc
       const stopped = stopAcceptor(acceptor, options);
       server.close();
       // A client in the middle of its TLS handshake has no connection that could have been ended in good order.
-      return stopped.finally(() => {
-        for (const socket of sockets) socket.destroy();
+      return stopped.then((isFirst) => {
+        if (isFirst) for (const socket of sockets) socket.destroy();
+        return isFirst;
       });
     },
   };
