@@ -81,8 +81,9 @@ export function invalidArgument(
   argument: string,
   expected: string,
   received: unknown,
+  options?: ErrorOptions,
 ): ChannelErrorOf<"INVALID_ARGUMENT"> {
-  return new ChannelErrorOf("INVALID_ARGUMENT", { argument, expected, received: describe(received) });
+  return new ChannelErrorOf("INVALID_ARGUMENT", { argument, expected, received: describe(received) }, options);
 }
 
 /** A short description of any value for an error text: never the whole of it, which may be long or secret. */

@@ -78,6 +78,9 @@ export type Limits = {
 const kibibyte = 1024;
 const mebibyte = 1024 * kibibyte;
 
+/** Node runs a timer that is set for longer at once. */
+export const longestTimerMs: number = 2 ** 31 - 1;
+
 /** The defaults, each with the reason for its size. */
 export const defaultLimits: Limits = {
   // http-kit 4 MB, ws 100 MiB, engine.io 1 MB: what a chat, a cursor or a token needs is far below all of them.
@@ -163,8 +166,9 @@ function fillIn<Numbers extends object>(given: Partial<Numbers>, defaults: Numbe
     }
     if (value === undefined) continue;
     const lowest = name === "pingIntervalMs" ? 0 : 1;
-    if (typeof value !== "number" || !Number.isFinite(value) || value < lowest) {
-      throw invalidArgument(`${argument}.${name}`, `a finite number of at least ${lowest}`, value);
+    const highest = name.endsWith("Ms") ? longestTimerMs : Number.MAX_SAFE_INTEGER;
+    if (typeof value !== "number" || !Number.isInteger(value) || value < lowest || value > highest) {
+      throw invalidArgument(`${argument}.${name}`, `an integer from ${lowest} to ${highest}`, value);
     }
     Object.assign(filled, { [name]: value });
   }

@@ -53,13 +53,16 @@ export function createAcceptor(handler: RequestHandler, options: ListenerOptions
   return new Acceptor(state);
 }
 
-/** Throws for a name that is no option of `serve`: a misspelt option must not be silently without effect. */
+/** Throws for what `serve` alone takes and cannot be. */
 export function checkServeOptions(options: ServeOptions): void {
   checkNames(options, serveOptionNames);
-  const { port = 9090, hostname = "", tls } = options;
+  const { port = 9090, hostname = "localhost", tls } = options;
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
     throw invalidArgument("port", "an integer from 0 to 65535", port);
-  if (typeof hostname !== "string") throw invalidArgument("hostname", "a host name or address", hostname);
+  // Node would listen on all addresses for an empty one.
+  if (typeof hostname !== "string" || hostname === "") {
+    throw invalidArgument("hostname", "a host name or address", hostname);
+  }
   if (tls !== undefined && (typeof tls !== "object" || tls === null)) {
     throw invalidArgument("tls", "an object with key and cert", tls);
   }
@@ -69,7 +72,8 @@ export function checkListenerOptions(options: ListenerOptions): void {
   checkNames(options, listenerOptionNames);
 }
 
-function checkNames(options: object, allowed: readonly string[]): void {
+/** Throws for what is no object, and for a name that is no option: a misspelt one must not be silently without effect. */
+export function checkNames(options: object, allowed: readonly string[]): void {
   if (typeof options !== "object" || options === null) throw invalidArgument("options", "an object", options);
   const unknown = Object.keys(options).find((name) => !allowed.includes(name));
   if (unknown !== undefined) throw invalidArgument("options", `an object with only ${allowed.join(", ")}`, unknown);
@@ -77,7 +81,7 @@ function checkNames(options: object, allowed: readonly string[]): void {
 
 function createEnvironment({ limits, onError, serverHeader }: ListenerOptions): Environment {
   if (onError !== undefined && typeof onError !== "function") throw invalidArgument("onError", "a function", onError);
-  if (serverHeader !== undefined && !/^[\x20-\x7e]+$/.test(serverHeader)) {
+  if (serverHeader !== undefined && (typeof serverHeader !== "string" || !/^[\x20-\x7e]+$/.test(serverHeader))) {
     throw invalidArgument("serverHeader", "printable ASCII text", serverHeader);
   }
   return { limits: resolveLimits(limits), report: containListener(onError ?? reportToStandardError), serverHeader };

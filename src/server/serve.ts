@@ -1,7 +1,7 @@
 import { createServer, type Server as NodeServer, type ServerOptions } from "node:http";
-import { createServer as createTlsServer } from "node:https";
+import { createServer as createTlsServer, type ServerOptions as TlsServerOptions } from "node:https";
 import type { Socket } from "node:net";
-import { ChannelErrorOf } from "../channel/errors.ts";
+import { ChannelErrorOf, invalidArgument } from "../channel/errors.ts";
 import type { Limits } from "../channel/limits.ts";
 import type { Acceptor } from "./acceptor.ts";
 import { checkServeOptions, createAcceptor, type ServeOptions } from "./options.ts";
@@ -62,14 +62,19 @@ function createNodeServer({ tls }: ServeOptions, limits: Limits): NodeServer {
     keepAliveInitialDelay: limits.pingIntervalMs,
     noDelay: true,
   };
-  const server =
-    tls === undefined
-      ? createServer(nodeOptions)
-      : createTlsServer({ handshakeTimeout: limits.headersTimeoutMs, ...tls, ...nodeOptions });
+  const server = tls === undefined ? createServer(nodeOptions) : secureServer(tls, nodeOptions, limits);
   // Bounded by `maxHeaders`, which refuses; Node's own bound would drop lines without a word.
   server.maxHeadersCount = 0;
   // A client may end its side and still wait for the answer to what it sent; Node's typings leave this one out.
   return Object.assign(server, { httpAllowHalfOpen: true });
+}
+
+function secureServer(tls: TlsServerOptions, nodeOptions: ServerOptions, limits: Limits): NodeServer {
+  try {
+    return createTlsServer({ handshakeTimeout: limits.headersTimeoutMs, ...tls, ...nodeOptions });
+  } catch (cause) {
+    throw invalidArgument("tls", "an object with a key and cert that node:https takes", tls, { cause });
+  }
 }
 
 function attach(server: NodeServer, acceptor: Acceptor, connectionEvent: "connection" | "secureConnection"): void {

@@ -1,5 +1,7 @@
 import { invalidArgument } from "../channel/errors.ts";
+import { longestTimerMs } from "../channel/limits.ts";
 import type { Acceptor } from "./acceptor.ts";
+import { checkNames } from "./options.ts";
 
 /** How a server is stopped. */
 export type StopOptions = {
@@ -21,9 +23,11 @@ const defaultStopTimeoutMs = 5_000;
  * @returns true when no connection is left; false, at once, if it was called before
  * @throws ChannelError `INVALID_ARGUMENT` for a time that is none
  */
-export function stopAcceptor(acceptor: Acceptor, { timeoutMs = defaultStopTimeoutMs }: StopOptions): Promise<boolean> {
-  if (!Number.isFinite(timeoutMs) || timeoutMs < 0) {
-    throw invalidArgument("timeoutMs", "a number of milliseconds of at least 0", timeoutMs);
+export function stopAcceptor(acceptor: Acceptor, options: StopOptions): Promise<boolean> {
+  checkNames(options, ["timeoutMs"]);
+  const { timeoutMs = defaultStopTimeoutMs } = options;
+  if (!Number.isFinite(timeoutMs) || timeoutMs < 0 || timeoutMs > longestTimerMs) {
+    throw invalidArgument("timeoutMs", `a number of milliseconds from 0 to ${longestTimerMs}`, timeoutMs);
   }
   if (acceptor.state.status !== "running") return Promise.resolve(false);
   acceptor.state.status = "stopping";
