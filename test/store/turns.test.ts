@@ -28,31 +28,24 @@ test("a broadcast to a small group is served before it returns [1U-3]", async ()
 test("a broadcast that takes longer than the budget of a turn goes on in later ones, and other work runs between [1U-3]", async () => {
   const { store, members } = crowdOf(100);
   await nextTurn();
-  let turns = 0;
-  let longestMs = 0;
-  let spentMs = 0;
   const done = { all: false };
+  let calls = 0;
   store.broadcast("lobby", () => {
-    const start = performance.now();
     busyWait(1);
-    spentMs += performance.now() - start;
+    calls += 1;
     return "value";
   });
   void served(store).then(() => {
     done.all = true;
   });
-  const first = spentMs;
-  assert.ok(members.some(({ received }) => received.length === 0));
+  // Calls and not times are compared: each call takes at least 1 ms, on a slow machine more.
+  assert.ok(calls <= turnBudgetMs / 2 + 1, `${calls} calls at once: half of the budget is for the writes`);
   while (!done.all) {
-    spentMs = 0;
+    const before = calls;
     await nextTurn();
-    turns += 1;
-    longestMs = Math.max(longestMs, spentMs);
+    assert.ok(calls - before <= turnBudgetMs + 1, `${calls - before} calls in one turn`);
   }
   for (const member of members) assert.deepEqual(member.received, ["value"]);
-  // The last call of a turn may begin just before the budget is spent. A machine that stops for a while makes it longer.
-  assert.ok(first < turnBudgetMs && longestMs < 3 * turnBudgetMs, `${first} ms at once, ${longestMs} ms in a turn`);
-  assert.ok(turns >= 100 / turnBudgetMs / 2, `${turns} turns`);
 });
 
 test("broadcasts over several turns arrive in the order in which they were made, at every member [1U-3]", async () => {
