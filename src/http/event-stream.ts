@@ -35,8 +35,10 @@ export function encodeEvent({ data, event, id, retryMs }: ServerSentEvent): stri
     text += `id: ${checkLine("id", id)}\n`;
   }
   if (retryMs !== undefined) {
-    if (!Number.isInteger(retryMs) || retryMs < 0)
-      throw invalidArgument("retryMs", "an integer of at least 0", retryMs);
+    // A larger number would be written with an exponent, which no reader takes.
+    if (!Number.isSafeInteger(retryMs) || retryMs < 0) {
+      throw invalidArgument("retryMs", "a safe integer of at least 0", retryMs);
+    }
     text += `retry: ${retryMs}\n`;
   }
   for (const line of data.split(/\r\n|\r|\n/)) text += `data: ${line}\n`;
