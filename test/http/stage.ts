@@ -10,6 +10,7 @@ import {
 } from "../../src/index.ts";
 import { toBytes } from "../support/bytes.ts";
 import { Condition } from "../support/condition.ts";
+import { parseResponse, type RawResponse } from "../support/http-response.ts";
 import { connectRaw, type RawClient } from "../support/raw-client.ts";
 import { Recorder } from "../support/recorder.ts";
 
@@ -139,6 +140,15 @@ export async function expectReusable(client: RawClient): Promise<void> {
   const response = await client.readResponse();
   assert.equal(response.status, 200);
   assert.equal(response.text, text);
+}
+
+/** A large chunked response: looked for by its end, since parsing it again and again as it comes takes long. */
+export async function readLargeStream(client: RawClient): Promise<RawResponse> {
+  const end = "\r\n0\r\n\r\n";
+  const isWhole = (unread: Buffer): boolean => unread.subarray(-end.length).toString("latin1") === end;
+  const parsed = parseResponse(await client.readUntil(isWhole, { timeoutMs: 10_000 }), undefined);
+  assert.ok(parsed);
+  return parsed.value;
 }
 
 /** Payloads of the chunks up to the last chunk, as text. */
