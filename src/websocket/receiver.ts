@@ -39,9 +39,9 @@ const codeOfFault: ReadonlyMap<string, number> = new Map([
 export function createReceiver(limits: Limits, listener: ReceiverListener): Writable {
   const receiver = new Receiver({
     isServer: true,
-    maxPayload: limits.maxMessageBytes,
-    maxFragments: limits.maxFragments,
-    maxBufferedChunks: limits.maxBufferedChunks,
+    maxPayload: in32Bits(limits.maxMessageBytes),
+    maxFragments: in32Bits(limits.maxFragments),
+    maxBufferedChunks: in32Bits(limits.maxBufferedChunks),
   });
   receiver.on("message", (data: Buffer, isBinary: boolean) =>
     listener.message(isBinary ? data : data.toString("utf8")),
@@ -52,4 +52,9 @@ export function createReceiver(limits: Limits, listener: ReceiverListener): Writ
     listener.violation(codeOfFault.get(error.code ?? "") ?? 1002, error.message);
   });
   return receiver;
+}
+
+/** `ws` cuts a larger number to 32 bits, which makes a small limit of it, or none. */
+function in32Bits(limit: number): number {
+  return Math.min(limit, 2 ** 31 - 1);
 }
