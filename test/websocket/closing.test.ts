@@ -52,7 +52,7 @@ describe("the end of a WebSocket", () => {
     assert.deepEqual(faults, []);
   });
 
-  it("by the client tells the close handler when the Close frame comes, not when TCP ends [C71, 4.5]", async () => {
+  it("by the client tells the close handler when the Close frame comes, not when TCP ends [C71]", async () => {
     await start();
     const socket = await openWebSocket(server.port);
     socket.sendClose(4321, "bye");
@@ -141,7 +141,7 @@ describe("the end of a WebSocket", () => {
     assert.ok(waitedMs > 100 && waitedMs < 1000, `${waitedMs} ms`);
   });
 
-  it("by the server: messages that come behind our Close reach nobody, and pings are not answered [C89, 4.5]", async () => {
+  it("by the server: messages that come behind our Close reach nobody, and pings are not answered [C89]", async () => {
     await start({ closeTimeoutMs: 5000 });
     const socket = await openWebSocket(server.port);
     channel.close();

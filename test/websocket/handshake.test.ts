@@ -95,7 +95,7 @@ describe("a handshake", () => {
 
   for (const status of [400, 426]) {
     for (const [what, request] of status === 400 ? refusedWith400 : refusedWith426) {
-      it(`${what} is refused with ${status}, and no handler sees it [C93, C95, C97]`, async () => {
+      it(`${what} is refused with ${status}, and no handler sees it [C93, C95, C97, C101]`, async () => {
         const client = await send(request);
         client.write(text("behind"));
         const response = await client.readResponse();

@@ -52,20 +52,20 @@ describe("the heartbeat of a server", () => {
   });
   afterEach(() => mock.timers.reset());
 
-  it("pings after the interval and gives up when the answer is late [4.5]", () => {
+  it("pings after the interval and gives up when the answer is late [C42, C72]", () => {
     const peer = new Peer(new Heartbeat(1000, 500), clock);
     clock.pass(3000);
     assert.deepEqual(peer.events, ["ping 1000", "lost 1500"]);
   });
 
-  it("pings again and again while it is answered [4.5]", () => {
+  it("pings again and again while it is answered [C42, C72]", () => {
     const peer = new Peer(new Heartbeat(1000, 500), clock);
     peer.answers = true;
     clock.pass(4500);
     assert.deepEqual(peer.events, ["ping 1000", "ping 2000", "ping 3000", "ping 4000"]);
   });
 
-  it("counts an answer to the last ping only for that one, also when the answer may take longer than the interval [4.5]", () => {
+  it("counts an answer to the last ping only for that one, also when the answer may take longer than the interval [C42, C72]", () => {
     const peer = new Peer(new Heartbeat(1000, 3000), clock);
     peer.answers = true;
     clock.pass(10_000);
@@ -81,7 +81,7 @@ describe("the heartbeat of a server", () => {
     assert.deepEqual(peer.events.slice(-2), [lastPing, `lost ${pingedAtMs + 3000}`]);
   });
 
-  it("does not ping while there is traffic [4.5]", () => {
+  it("does not ping while there is traffic [C42, C72]", () => {
     const peer = new Peer(new Heartbeat(1000, 500), clock);
     for (let times = 0; times < 20; times++) {
       clock.pass(900);
@@ -92,19 +92,19 @@ describe("the heartbeat of a server", () => {
     assert.deepEqual(peer.events, ["ping 19000", "lost 19500"]);
   });
 
-  it("waits out an interval longer than a turn of the wheel [4.5]", () => {
+  it("waits out an interval longer than a turn of the wheel [C42, C72]", () => {
     const peer = new Peer(new Heartbeat(60_000, 100), clock);
     clock.pass(61_000);
     assert.deepEqual(peer.events, ["ping 60000", "lost 60100"]);
   });
 
-  it("waits out an answer longer than a turn of the wheel [4.5]", () => {
+  it("waits out an answer longer than a turn of the wheel [C42, C72]", () => {
     const peer = new Peer(new Heartbeat(100, 10_000), clock);
     clock.pass(11_000);
     assert.deepEqual(peer.events, ["ping 100", "lost 10100"]);
   });
 
-  it("lets go of a peer that is forgotten in the very beat in which it is due [4.5]", () => {
+  it("lets go of a peer that is forgotten in the very beat in which it is due [C42, C72]", () => {
     const heartbeat = new Heartbeat(1000, 500);
     const first = new Peer(heartbeat, clock);
     const second = new Peer(heartbeat, clock);
@@ -116,13 +116,13 @@ describe("the heartbeat of a server", () => {
     assert.deepEqual(third.events, ["ping 1000", "lost 1500"]);
   });
 
-  it("is off with an interval of 0 [4.5]", () => {
+  it("is off with an interval of 0 [C42, C72]", () => {
     const peer = new Peer(new Heartbeat(0, 100), clock);
     clock.pass(10_000);
     assert.deepEqual(peer.events, []);
   });
 
-  it("begins anew for a peer that is forgotten and watched again [4.5]", () => {
+  it("begins anew for a peer that is forgotten and watched again [C42, C72]", () => {
     const heartbeat = new Heartbeat(1000, 500);
     const peer = new Peer(heartbeat, clock);
     clock.pass(1200);

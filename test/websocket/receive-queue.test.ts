@@ -84,7 +84,7 @@ describe("a slow receive handler", () => {
     assert.equal(log.of("done").length, 0);
   });
 
-  it("makes reading pause at maxQueuedMessages, and all arrives once it goes on [C124]", async () => {
+  it("makes reading pause at maxQueuedMessages, and all arrives once it goes on [C90]", async () => {
     await start({ maxQueuedMessages: 8, maxQueuedBytes: 2 ** 30 });
     const socket = await openWebSocket(server.port);
     flood(socket);
@@ -96,7 +96,7 @@ describe("a slow receive handler", () => {
     await log.waitFor("done", { count: floodFrames + 1 });
   });
 
-  it("makes reading pause at maxQueuedBytes, and all arrives once it goes on [C124]", async () => {
+  it("makes reading pause at maxQueuedBytes, and all arrives once it goes on [C90]", async () => {
     await start({ maxQueuedBytes: 300_000, maxQueuedMessages: 1e6 });
     const socket = await openWebSocket(server.port);
     flood(socket);
@@ -105,7 +105,7 @@ describe("a slow receive handler", () => {
     await log.waitFor("done", { count: floodFrames, timeoutMs: 10_000 });
   });
 
-  it("makes reading pause also when the queue is full with what came with the handshake [C10, C124]", async () => {
+  it("makes reading pause also when the queue is full with what came with the handshake [C10, C90]", async () => {
     await start({ maxQueuedMessages: 8, maxQueuedBytes: 2 ** 30 });
     const early = Array.from({ length: 20 }, (_, index) => text(`${index}`));
     const socket = await openWebSocket(server.port, "/", { firstFrames: early });
@@ -115,7 +115,7 @@ describe("a slow receive handler", () => {
     await log.waitFor("done", { count: 20 + floodFrames, timeoutMs: 10_000 });
   });
 
-  it("is no reason to take a client for dead while reading is paused [C124]", async () => {
+  it("is no reason to take a client for dead while reading is paused [C90]", async () => {
     await start({ maxQueuedMessages: 2, pingIntervalMs: 50, pongTimeoutMs: 50 });
     const socket = await openWebSocket(server.port);
     socket.send(...Array.from({ length: 4 }, (_, index) => text(`${index}`)));
@@ -127,7 +127,7 @@ describe("a slow receive handler", () => {
     assert.deepEqual(log.of("close"), []);
   });
 
-  it("closes with 1013 and overflow when it finishes nothing in receiveStallTimeoutMs, and gets no more [C124]", async () => {
+  it("closes with 1013 and overflow when it finishes nothing in receiveStallTimeoutMs, and gets no more [C91]", async () => {
     await start({ maxQueuedMessages: 2, receiveStallTimeoutMs: 100, closeGraceMs: 150 });
     const socket = await openWebSocket(server.port);
     const startMs = performance.now();
@@ -144,7 +144,7 @@ describe("a slow receive handler", () => {
     assert.equal(log.of("receive").length, 1);
   });
 
-  it("that gets on is not stalled, however long the queue stays full [C124]", async () => {
+  it("that gets on is not stalled, however long the queue stays full [C91]", async () => {
     await start({ maxQueuedMessages: 2, receiveStallTimeoutMs: 150 }, () => delay(50));
     const socket = await openWebSocket(server.port);
     socket.send(...Array.from({ length: 12 }, (_, index) => text(`${index}`)));
@@ -179,7 +179,7 @@ describe("a slow receive handler", () => {
     assert.deepEqual(log.names(), ["receive", "done", "receive", "done", "receive", "done", "close"]);
   });
 
-  it("does not hide for longer than the stall that the client is gone [C124]", async () => {
+  it("does not hide for longer than the stall that the client is gone [C91]", async () => {
     await start({ maxQueuedMessages: 2, receiveStallTimeoutMs: 100, closeTimeoutMs: 100, closeGraceMs: 50 });
     const socket = await openWebSocket(server.port);
     flood(socket);
