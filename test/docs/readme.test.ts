@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { after, afterEach, before, describe, it } from "node:test";
 import { root } from "../architecture/source.ts";
 import { runProgram, type RunningProgram } from "../support/child.ts";
-import { destroyOpenClients } from "../support/raw-client.ts";
+import { connectRaw, destroyOpenClients } from "../support/raw-client.ts";
 import { openWebSocket } from "../support/websocket-client.ts";
 
 const readme = readFileSync(join(root, "README.md"), "utf8");
@@ -52,15 +52,14 @@ describe("the programs of the README do what it says", () => {
     const speaker = await openWebSocket(port);
     speaker.sendText("to sockets");
     assert.equal(await listener.nextMessage(), "to sockets");
-    const polled = get("/");
-    let isPolled = false;
-    void polled.then(() => (isPolled = true));
+    const poll = await connectRaw(port);
+    poll.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     // The poll is on its way while messages are sent; one of them finds it in the room.
-    while (!isPolled) {
+    while (poll.unread.length === 0) {
       speaker.sendText("to a poll");
       await speaker.nextMessage();
     }
-    assert.equal(await polled, "to a poll");
+    assert.equal((await poll.readResponse()).text, "to a poll");
   });
 
   it("one handler for every kind", async () => {

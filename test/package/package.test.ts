@@ -82,10 +82,9 @@ describe("the package as it is published", { timeout: 120_000 }, () => {
     const types = join(root, "node_modules");
     symlinkSync(join(types, "@types"), join(project, "node_modules", "@types"));
     symlinkSync(join(types, "undici-types"), join(project, "node_modules", "undici-types"));
-    const compilerOptions = {
-      ...{ target: "es2023", lib: ["es2023"], module: "nodenext", strict: true, skipLibCheck: false, types: ["node"] },
-      ...{ rootDir: ".", outDir: "out", exactOptionalPropertyTypes: true },
-    };
+    const language = { target: "es2023", lib: ["es2023"], module: "nodenext", types: ["node"] };
+    const strictness = { strict: true, exactOptionalPropertyTypes: true, skipLibCheck: false };
+    const compilerOptions = { ...language, ...strictness, rootDir: ".", outDir: "out" };
     writeFileSync(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["chat.ts"] }));
     writeFileSync(join(project, "chat.ts"), typescriptProgram);
     await run(process.execPath, [join(types, "typescript", "bin", "tsc"), "-p", project]).catch((error: unknown) => {
@@ -108,7 +107,7 @@ describe("the package as it is published", { timeout: 120_000 }, () => {
     await checkEcho(join(project, "plain.mjs"), project);
   });
 
-  const canRequire = process.features.require_module === true;
+  const canRequire = process.features.require_module;
   it("works with require()", { skip: canRequire ? false : "this Node cannot require a module" }, async () => {
     writeFileSync(join(project, "plain.cjs"), requireProgram);
     await checkEcho(join(project, "plain.cjs"), project);
