@@ -124,7 +124,7 @@ export class Pane {
       const { long, short } = kindNames[person.kind];
       chip.dataset.kind = person.kind;
       chip.title = `${person.name}, ${long}${this.#isMe(person) ? " (this pane)" : ""}`;
-      chip.append(named("span", "name", person.name), named("span", "kind", short));
+      chip.append(named("span", "name", person.name), " ", named("span", "kind", short));
       if (this.#isMe(person)) chip.classList.add("me");
       return chip;
     });

@@ -22,8 +22,15 @@ export async function post(path, value, wire) {
   } catch (error) {
     if (!(error instanceof TypeError || error instanceof DOMException)) throw error;
     wire({ direction: "end", text: `POST failed · ${messageOf(error)}` });
-    throw new Error("the server did not answer", { cause: error });
+    throw new Error(explain(error), { cause: error });
   }
+}
+
+/** @param {Error} error */
+function explain(error) {
+  if (error.name !== "TimeoutError") return "the server cannot be reached";
+  // Each tab holds two of them for its stream and its poll, and the third tab has none left for this.
+  return "no answer; a browser has six connections to a server, for all tabs together";
 }
 
 /**

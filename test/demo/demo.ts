@@ -16,7 +16,7 @@ export type Batch = {
 export type Demo = { program: RunningProgram; url: string; port: number };
 
 export const demoFile: string = join(import.meta.dirname, "..", "..", "..", "demo", "server.js");
-export const readyPattern: RegExp = /^The demonstration runs at (http:\/\/127\.0\.0\.1:(\d+)) /;
+const readyPattern: RegExp = /^The demonstration runs at (http:\/\/127\.0\.0\.1:(\d+)) /;
 
 /** The demonstration in a process of its own, on a free port unless one is given. */
 export async function startDemo(port = 0): Promise<Demo> {
@@ -45,7 +45,7 @@ export async function poll(
   const query = new URLSearchParams({ name });
   if (since !== undefined) query.set("since", since);
   if (wait !== undefined) query.set("wait", String(wait));
-  const response = await fetch(`${url}/room?${query}`);
+  const response = await fetch(`${url}/room?${query.toString()}`);
   const text = await response.text();
   return { status: response.status, batch: text === "" ? undefined : (JSON.parse(text) as Batch) };
 }

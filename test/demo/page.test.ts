@@ -28,11 +28,7 @@ async function type(page: Page, kind: Kind, text: string): Promise<void> {
 /** Waits for a message in a pane, and tells all that stand in it. */
 async function messagesUpTo(page: Page, kind: Kind, last: string): Promise<string[]> {
   const messages = pane(page, kind).locator(".message .text");
-  await messages
-    .getByText(last, { exact: true })
-    .or(messages.filter({ hasText: last }))
-    .first()
-    .waitFor();
+  await messages.filter({ hasText: last }).first().waitFor();
   return messages.allTextContents();
 }
 
@@ -45,10 +41,7 @@ function logged(page: Page, kind: Kind, line: RegExp): Promise<void> {
 async function people(page: Page, kind: Kind, count: number): Promise<string[]> {
   const chips = pane(page, kind).locator(".people li");
   await pane(page, kind).locator(`.people li:nth-child(${count}):last-child`).waitFor();
-  const names = await chips.evaluateAll((items) =>
-    items.map((item) => [...item.children].map(({ textContent }) => textContent).join(" ")),
-  );
-  return names.toSorted();
+  return (await chips.allTextContents()).toSorted();
 }
 
 describe("the page of the demonstration", () => {
@@ -107,7 +100,7 @@ describe("the page of the demonstration", () => {
 
   test("shows in every pane who is in the room, how, and how that changes", async () => {
     const alone = await people(page, "websocket", 3);
-    assert.deepEqual(alone.map((person) => person.split(" ").at(-1)).toSorted(), ["poll", "stream", "ws"]);
+    assert.deepEqual(new Set(alone.map((person) => person.split(" ").at(-1))), new Set(["ws", "stream", "poll"]));
     for (const kind of kinds) {
       assert.deepEqual(await people(page, kind, 3), alone, kind);
       const { name } = await ownPerson(kind);
@@ -182,9 +175,11 @@ describe("the page of the demonstration", () => {
       await pane(page, kind).getByRole("button", { name: "Disconnect" }).click();
       await inState(page, kind, "closed");
       assert.ok(await pane(page, kind).getByRole("button", { name: "Send" }).isDisabled());
-      for (const other of others) await type(page, other, `from ${other}`);
       const said = others.map((other) => `from ${other}`);
-      for (const other of others) await messagesUpTo(page, other, said.at(-1) ?? "");
+      for (const [index, other] of others.entries()) {
+        await type(page, other, said[index] ?? "");
+        for (const each of others) await messagesUpTo(page, each, said[index] ?? "");
+      }
       assert.equal(await pane(page, kind).locator(".message").count(), 0);
       await pane(page, kind).getByRole("button", { name: "Connect", exact: true }).click();
       await inState(page, kind, "open");

@@ -38,7 +38,7 @@ describe("the room of the demonstration", () => {
     await stream.nextBatch();
 
     const speakers = [
-      () => socket.sendText("from Ada"),
+      async () => socket.sendText("from Ada"),
       () => say(demo, "Bob", "http-streaming", "from Bob"),
       () => say(demo, "Cleo", "long-polling", "from Cleo"),
     ];
