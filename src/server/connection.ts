@@ -134,7 +134,7 @@ export class Connection {
   /** Writes what waits, then ends the connection. Nothing more is taken from it. */
   end(): void {
     this.#isClosing = true;
-    endSocket(this.socket, this.#environment.limits.lingerTimeoutMs);
+    endSocket(this.socket, this.#environment.limits);
   }
 
   /** Ends a connection that has no request in progress. One that has begun to send a request may finish it. */

@@ -247,16 +247,22 @@ export class HttpTurn implements Turn {
   }
 
   #finished(isPersistent: boolean): void {
+    const { socket } = this.#connection;
+    // A client that does not read its answers gets no more of them: they would pile up in memory.
+    if (isPersistent && socket.writableNeedDrain) socket.once("drain", () => this.#makeWay(true));
+    else this.#makeWay(isPersistent);
+  }
+
+  /** Lets the next request have its turn, if there may be one. */
+  #makeWay(isPersistent: boolean): void {
     const connection = this.#connection;
-    if (!isPersistent || connection.hasEnded) {
-      connection.end();
-      return;
-    }
-    // Node learns that the response is complete from this event alone: it then lets the next response have the socket.
     const response = this.#response;
+    // Node learns that the response is complete from this event alone: it then lets the next response have the socket,
+    // and does not take the end of the connection for that of a request in progress.
     response.finished = true;
     response.emit("finish");
-    connection.done(this);
+    if (isPersistent && !connection.hasEnded && this.#state.status === "running") connection.done(this);
+    else connection.end();
   }
 }
 

@@ -65,8 +65,12 @@ function createNodeServer({ tls }: ServeOptions, limits: Limits): NodeServer {
   const server = tls === undefined ? createServer(nodeOptions) : secureServer(tls, nodeOptions, limits);
   // Bounded by `maxHeaders`, which refuses; Node's own bound would drop lines without a word.
   server.maxHeadersCount = 0;
-  // A client may end its side and still wait for the answer to what it sent; Node's typings leave this one out.
-  return Object.assign(server, { httpAllowHalfOpen: true });
+  return Object.assign(server, {
+    // A client may end its side and still wait for the answer to what it sent; Node's typings leave this one out.
+    httpAllowHalfOpen: true,
+    // `stop` ends idle connections in good order; Node's way, when it closes, would drop what is still being written.
+    closeIdleConnections: () => undefined,
+  });
 }
 
 function secureServer(tls: TlsServerOptions, nodeOptions: ServerOptions, limits: Limits): NodeServer {

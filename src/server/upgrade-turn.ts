@@ -164,7 +164,7 @@ export class UpgradeTurn implements Turn {
     const channel = new WebSocketChannel(request, this.#socket, {
       environment,
       heartbeat,
-      endSocket: (socket) => endSocket(socket, environment.limits.lingerTimeoutMs),
+      endSocket: (socket) => endSocket(socket, environment.limits),
     });
     this.#channel = channel;
     const result: unknown = use(channel);
