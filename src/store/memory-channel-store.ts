@@ -28,6 +28,7 @@ export class MemoryChannelStore<Attachment = undefined> {
   readonly #hasHistory: boolean;
   readonly #format: (batch: Batch<unknown>) => unknown;
 
+  /** @throws ChannelError `INVALID_ARGUMENT` for a limit of the history that is none, and a format that is no function */
   constructor({ history, format = formatAsJson }: StoreOptions = {}) {
     if (typeof format !== "function") throw invalidArgument("format", "a function", format);
     this.#format = format;
