@@ -67,7 +67,8 @@ export class MemoryChannelStore<Attachment = undefined> {
    *
    * A function is called for each member with its attachment. Members are those of now; one that has closed is passed
    * over. What throws for one member is reported to its server and concerns no other. Large groups are served over
-   * several turns, in the order of the broadcasts.
+   * several turns, in the order of the broadcasts; what is sent to a channel itself meanwhile may come before it. To
+   * close members after a message use `close`.
    *
    * Bytes and objects are not copied: do not change them afterwards.
    *

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Socket } from "node:net";
 import { test } from "node:test";
 import { MemoryChannelStore } from "../../src/index.ts";
 import { Crowd, served } from "./crowd.ts";
@@ -18,6 +19,13 @@ function counted(value: unknown): { readonly calls: number; toJSON(): unknown } 
   };
 }
 
+/** What was written to sockets and has this text in it. */
+function buffersWith(text: string, writes: readonly { readonly arguments: readonly unknown[] }[]): Buffer[] {
+  return writes
+    .map(({ arguments: [bytes] }) => bytes)
+    .filter((bytes): bytes is Buffer => Buffer.isBuffer(bytes) && bytes.includes(text));
+}
+
 test("a value is turned into JSON once, whatever the number of members over real connections [1U-2]", async (context) => {
   const crowd = await Crowd.start(context);
   const webSockets = await Promise.all(Array.from({ length: 20 }, (_, index) => crowd.webSocket(`ws${index}`)));
@@ -29,6 +37,39 @@ test("a value is turned into JSON once, whatever the number of members over real
   for (const stream of streams) assert.equal((await stream.readChunk()).toString(), '{"some":"value"}');
   for (const poll of polls) assert.equal((await poll.readResponse()).text, '{"some":"value"}');
   assert.equal(value.calls, 1);
+});
+
+test("all members of a kind are written the very same bytes, framed once for all of them [1U-2]", async (context) => {
+  const crowd = await Crowd.start(context);
+  const clients = await Promise.all(
+    Array.from({ length: 10 }, async (_, index) => [
+      (await crowd.webSocket(`ws${index}`)).client,
+      await crowd.stream(`s${index}`),
+      await crowd.poll(`p${index}`),
+    ]),
+  );
+  const written = context.mock.method(Socket.prototype, "write").mock;
+  crowd.store.broadcast("lobby", "the shared value");
+  for (const client of clients.flat()) await client.readUntil("the shared value");
+  const carriers = buffersWith("the shared value", written.calls);
+  assert.equal(carriers.length, 30);
+  assert.equal(new Set(carriers).size, 3, "a frame, a chunk and a response");
+});
+
+test("several values in one turn leave in one write, which all members share as well [1U-2]", async (context) => {
+  const crowd = await Crowd.start(context);
+  const sockets = await Promise.all(Array.from({ length: 10 }, (_, index) => crowd.webSocket(`ws${index}`)));
+  const written = context.mock.method(Socket.prototype, "write").mock;
+  // The clock stands still, lest a machine that stops for a while makes a second turn of it.
+  context.mock.method(performance, "now", () => 1);
+  for (const value of ["first", "second", "third"]) crowd.store.broadcast("lobby", value);
+  for (const socket of sockets) {
+    for (const value of ["first", "second", "third"]) assert.equal(await socket.nextMessage(), value);
+  }
+  const carriers = buffersWith("first", written.calls);
+  assert.equal(carriers.length, 10);
+  assert.equal(new Set(carriers).size, 1);
+  assert.ok(carriers[0]?.includes("third"));
 });
 
 test("each wire format is encoded once and its bytes are the same object for all members, in any order of kinds [1U-2]", async () => {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Channel, isChannelError, MemoryChannelStore } from "../../src/index.ts";
 import { eventually } from "../support/expect.ts";
+import { collectGarbage } from "../support/resources.ts";
 import { Crowd, namesIn, served } from "./crowd.ts";
 import { RecordingChannel } from "./recording-channel.ts";
 
@@ -135,6 +136,22 @@ test("joining and leaving a hundred thousand times leaves nothing behind [1U-7]"
     for (const [index, channel] of channels.entries()) store.remove(`room ${index % 10}`, channel);
   }
   assert.deepEqual(store.groups(), []);
+});
+
+test("a channel that has left is let go, also of a group with a history [1U-5]", async () => {
+  const store = new MemoryChannelStore<object>({ history: true });
+  const join = (name: string): WeakRef<RecordingChannel> => {
+    const channel = new RecordingChannel(name, "long-polling");
+    store.add("lobby", channel, { name });
+    return new WeakRef(channel);
+  };
+  const [answered, removed] = [join("a"), join("b")];
+  store.remove("lobby", removed.deref() ?? assert.fail());
+  store.broadcast("lobby", "value");
+  await served(store);
+  await collectGarbage();
+  assert.equal(answered.deref(), undefined);
+  assert.equal(removed.deref(), undefined);
 });
 
 test("a whole group is closed through its members, and every member leaves [1U-9]", async (context) => {
