@@ -80,11 +80,6 @@ export class Connection {
     this.#bytesBefore = this.socket.bytesRead;
   }
 
-  /** Whether this turn is the one that runs. */
-  isRunning(turn: Turn): boolean {
-    return this.#turns[0] === turn;
-  }
-
   /** Drops a client that sends too much behind a request that is not answered yet. */
   checkBacklog(): void {
     if (this.#turns.length < 2 && this.#fault === undefined) return;
