@@ -17,6 +17,7 @@ test("three WebSockets and two polls get each their own value; polls are answere
     return { name, id: channel.id };
   });
   assert.equal(count, 5);
+  await served(crowd.store);
   assert.deepEqual(calls.toSorted(), ["a", "b", "c", "d", "e"], "once for each member");
   for (const [index, name] of ["a", "b", "c"].entries()) {
     const frame = await webSockets[index]?.nextFrame();

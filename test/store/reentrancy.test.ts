@@ -43,6 +43,7 @@ test("a channel added while a broadcast runs gets the next one and not that one 
     store.add("lobby", late);
     return "one";
   });
+  await served(store);
   store.broadcast("lobby", "two");
   await served(store);
   assert.deepEqual(member.received, ["one", "two"]);
@@ -57,6 +58,7 @@ test("a member removed while a broadcast runs still gets it, since members are t
     for (const other of members) if (other !== channel) store.remove("lobby", other);
     return "one";
   });
+  await served(store);
   store.broadcast("lobby", "two");
   await served(store);
   assert.deepEqual(

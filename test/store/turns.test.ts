@@ -99,7 +99,7 @@ test("a store with much to do does not keep another one waiting [1U-3]", async (
     return "slow";
   });
   idle.store.broadcast("lobby", "quick");
-  for (let turn = 0; turn < 3; turn++) await nextTurn();
+  for (let turn = 0; turn < 6; turn++) await nextTurn();
   assert.deepEqual(idle.members[0]?.received, ["quick"]);
   assert.equal(busy.members.at(-1)?.received.length, 0);
   await served(busy.store);
