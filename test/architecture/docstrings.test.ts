@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { posix } from "node:path";
 import { describe, it } from "node:test";
-import { isNode, locate, parse, readSources } from "./source.ts";
+import { isNode, locate, nodesIn, parse, readSources } from "./source.ts";
 import type { Source, SyntaxNode } from "./source.ts";
 
 describe("the public surface, which is what index.ts exports and every type that this names", () => {
@@ -162,10 +162,6 @@ function hasDocstring({ text }: Source, { start }: SyntaxNode): boolean {
 
 function statementsOf(source: Source): SyntaxNode[] {
   return nodesIn(source.nodes[0]?.["body"]);
-}
-
-function nodesIn(value: unknown): SyntaxNode[] {
-  return Array.isArray(value) ? value.filter(isNode) : [];
 }
 
 /** The name of an identifier or of a string key, "" for anything else. */

@@ -42,6 +42,11 @@ export function isNode(value: unknown): value is SyntaxNode {
   return typeof value === "object" && value !== null && "type" in value && typeof value.type === "string";
 }
 
+/** The nodes in a list, none if it is no list. */
+export function nodesIn(value: unknown): SyntaxNode[] {
+  return Array.isArray(value) ? value.filter(isNode) : [];
+}
+
 function collectNodes(value: unknown, nodes: SyntaxNode[]): void {
   if (Array.isArray(value)) {
     for (const item of value) collectNodes(item, nodes);

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { basename, dirname, join } from "node:path";
 import { describe, it } from "node:test";
 import { defaultHistoryLimits, defaultLimits } from "../../src/index.ts";
-import { isNode, readSources, root } from "../architecture/source.ts";
+import { isNode, nodesIn, readSources, root } from "../architecture/source.ts";
 import { runProgram } from "../support/child.ts";
 
 const read = (path: string): string => readFileSync(join(root, path), "utf8");
@@ -24,7 +24,45 @@ describe("the documents", () => {
 
   it("have a heading for every error code, and for no other", () => {
     const headings = [...read("docs/errors.md").matchAll(/^## (.+)$/gm)].map(([, heading]) => heading);
-    assert.deepEqual(headings, errorCodes());
+    assert.deepEqual(headings, membersOf("ErrorDetails"));
+  });
+
+  it("name every value that is exported, every option and every member of a channel", () => {
+    const text =
+      inDocs
+        .filter((path) => path.endsWith(".md"))
+        .map(read)
+        .join("\n") + read("README.md");
+    const names = [
+      ...valuesOfIndex(),
+      ...["Channel", "ServeOptions", "ListenerOptions", "StopOptions"].flatMap(membersOf),
+    ];
+    assert.ok(names.length > 30, names.join());
+    assert.deepEqual(
+      names.filter((name) => !new RegExp(`\\b${name}\\b`).test(text)),
+      [],
+    );
+  });
+
+  it("tell of every close status", () => {
+    const page = read("docs/channel.md");
+    const { text = "" } = readSources().find(({ path }) => path === "channel/status.ts") ?? {};
+    const [, union = ""] = /export type CloseStatus =([^;]+);/.exec(text) ?? [];
+    const statuses = [...union.matchAll(/"([a-z-]+)"/g)].map(([, status = ""]) => status);
+    assert.ok(statuses.length > 10);
+    assert.deepEqual(
+      statuses.filter((status) => !page.includes(`\`${status}\``)),
+      [],
+    );
+  });
+
+  it("tell of every folder of test/", () => {
+    const page = read("CONTRIBUTING.md");
+    const folders = readdirSync(join(root, "test"), { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    assert.deepEqual(
+      folders.map(({ name }) => `test/${name}`).filter((path) => !page.includes(`\`${path}\``)),
+      [],
+    );
   });
 
   it("number every rule once, in order", () => {
@@ -87,15 +125,34 @@ function numbered(letters: string, count: number): string[] {
   return Array.from({ length: count }, (_, index) => `${letters}${index + 1}`);
 }
 
-/** The keys of `ErrorDetails`, in their order. */
 function errorCodes(): string[] {
-  const errors = readSources().find(({ path }) => path === "channel/errors.ts");
-  const declaration = errors?.nodes.find(({ type, id }) => {
-    return type === "TSTypeAliasDeclaration" && isNode(id) && id["name"] === "ErrorDetails";
+  return membersOf("ErrorDetails");
+}
+
+/** The members of a type, in their order; of an intersection those that it adds. */
+function membersOf(typeName: string): string[] {
+  const nodes = readSources().flatMap((source) => source.nodes);
+  const declaration = nodes.find(({ type, id }) => {
+    return type === "TSTypeAliasDeclaration" && isNode(id) && id["name"] === typeName;
   });
   const type = declaration?.["typeAnnotation"];
-  const members = isNode(type) && Array.isArray(type["members"]) ? type["members"].filter(isNode) : [];
+  const parts = isNode(type) ? [type, ...nodesIn(type["types"])] : [];
+  const members = parts.flatMap((part) => nodesIn(part["members"]));
   return members.map(({ key }) => (isNode(key) ? String(key["name"]) : ""));
+}
+
+/** What index.ts exports that is there at run time. */
+function valuesOfIndex(): string[] {
+  const index = readSources().find(({ path }) => path === "index.ts");
+  const exported =
+    index?.nodes.filter(({ type, exportKind }) => type === "ExportSpecifier" && exportKind !== "type") ?? [];
+  const typesOnly =
+    index?.nodes.filter(({ type, exportKind }) => type === "ExportNamedDeclaration" && exportKind === "type") ?? [];
+  const isInTypes = (start: number): boolean =>
+    typesOnly.some((node) => start > node.start && start < Number(node["end"]));
+  return exported
+    .filter(({ start }) => !isInTypes(start))
+    .map(({ local }) => (isNode(local) ? String(local["name"]) : ""));
 }
 
 function brokenLinks(path: string): string[] {
