@@ -125,10 +125,6 @@ function numbered(letters: string, count: number): string[] {
   return Array.from({ length: count }, (_, index) => `${letters}${index + 1}`);
 }
 
-function errorCodes(): string[] {
-  return membersOf("ErrorDetails");
-}
-
 /** The members of a type, in their order; of an intersection those that it adds. */
 function membersOf(typeName: string): string[] {
   const nodes = readSources().flatMap((source) => source.nodes);
