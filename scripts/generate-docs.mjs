@@ -145,7 +145,7 @@ function readGuarantees() {
   });
 }
 
-/** @returns {{ file: string, name: string }[]} the names of tests and suites, and `rule: "C1"` of cases in tables */
+/** @returns {{ file: string, name: string }[]} the names of tests and suites, and the rules of cases in tables */
 function readTests() {
   const folder = join(root, "test");
   return readdirSync(folder, { recursive: true, encoding: "utf8" })
@@ -154,11 +154,12 @@ function readTests() {
     .flatMap((path) => {
       const text = readFileSync(join(folder, path), "utf8");
       const names = text.matchAll(/\b(?:test|it|describe|suite)(?:\.\w+)?\(\s*(["'`])((?:\\.|(?!\1)[\s\S])*)\1/g);
-      const rules = text.matchAll(/\brules?: (")([^"]+)"/g);
+      // Cases in tables carry their rule as a string of its own: rule: "C1", refused("S1", …).
+      const rules = text.matchAll(/"((?:C|S|CS)\d+(?:, (?:C|S|CS)\d+)*)"/g);
       const file = path.split(sep).join("/");
       return [
         ...[...names].map(([, , name = ""]) => ({ file, name })),
-        ...[...rules].map(([, , rule = ""]) => ({ file, name: `[${rule}]` })),
+        ...[...rules].map(([, rule = ""]) => ({ file, name: `[${rule}]` })),
       ];
     });
 }
