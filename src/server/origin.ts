@@ -12,11 +12,16 @@ export function checkAllowedOrigins(origins: AllowedOrigins): AllowedOrigins {
   const list: unknown = origins;
   if (!Array.isArray(list)) throw invalidArgument("allowedOrigins", expected, origins);
   for (const origin of origins) {
-    if (typeof origin !== "string" || !URL.canParse(origin) || new URL(origin).origin !== origin) {
+    if (typeof origin !== "string" || !isOrigin(origin)) {
       throw invalidArgument("allowedOrigins", expected, origin);
     }
   }
   return origins;
+}
+
+function isOrigin(text: string): boolean {
+  // A URL may hold an asterisk in its host, but who writes one here means a pattern, which would match nothing.
+  return URL.canParse(text) && new URL(text).origin === text && !text.includes("*");
 }
 
 /**
