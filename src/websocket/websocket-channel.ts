@@ -11,6 +11,7 @@ import type { Outgoing } from "../channel/outgoing.ts";
 import type { Payload } from "../channel/payload.ts";
 import { type ClosedWith, closedWith, statusOf } from "../channel/status.ts";
 import { headerLines } from "../http/head.ts";
+import { awaitClose } from "./await-close.ts";
 import { encodeClose, encodeMessage, encodePing, encodePong, frameOf } from "./frame.ts";
 import type { Heartbeat, Watched } from "./heartbeat.ts";
 import { createReceiver } from "./receiver.ts";
@@ -40,7 +41,7 @@ export class WebSocketChannel extends BaseChannel implements Watched {
   #hasStarted = false;
   #hasSentClose = false;
   #hasReceivedClose = false;
-  #closeTimer: NodeJS.Timeout | undefined;
+  #stopAwaiting: (() => void) | undefined;
   #stallTimer: NodeJS.Timeout | undefined;
 
   constructor(request: Request, socket: Socket, options: WebSocketOptions) {
@@ -244,7 +245,8 @@ export class WebSocketChannel extends BaseChannel implements Watched {
     if (!this.#hasStarted) return;
     // Reading may be paused for a slow handler; the answer to our Close must get through.
     this.#resumeReading();
-    this.#closeTimer ??= setTimeout(() => this.#socket.destroy(), this.environment.limits.closeTimeoutMs);
+    const isPatient = this.closed?.status !== "overflow";
+    this.#stopAwaiting ??= awaitClose(this.#socket, this.#outbox, this.environment.limits, isPatient);
   }
 
   #endSocket(): void {
@@ -283,7 +285,7 @@ export class WebSocketChannel extends BaseChannel implements Watched {
   }
 
   #stopTimers(): void {
-    clearTimeout(this.#closeTimer);
+    this.#stopAwaiting?.();
     clearTimeout(this.#stallTimer);
     this.#stallTimer = undefined;
   }
