@@ -109,6 +109,26 @@ test("a close handler may move to another group, close others and throw: nobody 
   assert.deepEqual(namesOf(store), ["a2"]);
 });
 
+test("a close handler may take others out of the group: they still get the broadcast that runs, and none after it [CS5]", async () => {
+  const store = new MemoryChannelStore();
+  const members = ["a", "b", "c"].map(
+    (name) => new RecordingChannel(name, name === "a" ? "long-polling" : "websocket"),
+  );
+  for (const member of members) store.add("lobby", member);
+  const [a, b, c] = members;
+  a?.onClose(() => {
+    for (const member of [a, b, c]) if (member !== undefined) store.remove("lobby", member);
+  });
+  store.broadcast("lobby", "one");
+  await served(store);
+  assert.deepEqual(store.groups(), []);
+  assert.equal(store.broadcast("lobby", "two"), 0);
+  assert.deepEqual(
+    [b, c].map((member) => member?.received),
+    [["one"], ["one"]],
+  );
+});
+
 test("polls that come back at once in their close handler are served once for each broadcast, without end [1U-7]", async () => {
   const store = new MemoryChannelStore();
   const answered: string[] = [];
