@@ -66,9 +66,16 @@ describe("docs/deviations.md is right about", () => {
     assert.equal((await client.readResponse()).status, 413);
   });
 
-  it("a long trailer line, which is accepted [C143]", async () => {
-    const client = await send(`${chunked}1\r\na\r\n0\r\nX-Long: ${"a".repeat(1000)}\r\n\r\n`);
-    assert.equal((await client.readResponse()).text, "taken");
+  it("long lines in and behind the body, which have bounds of their own [C143]", async () => {
+    const long = "a".repeat(1000);
+    for (const body of [`1\r\na\r\n0\r\nX-Long: ${long}\r\n\r\n`, `1;${long}\r\na\r\n0\r\n\r\n`]) {
+      assert.equal((await (await send(chunked + body)).readResponse()).text, "taken");
+    }
+    const longer = "a".repeat(70_000);
+    const trailer = await send(`${chunked}1\r\na\r\n0\r\nX-Long: ${longer}\r\n\r\n`);
+    assert.equal((await trailer.readResponse()).status, 431);
+    const extension = await send(`${chunked}1;${longer}\r\na\r\n0\r\n\r\n`);
+    assert.equal((await extension.readResponse()).status, 400);
   });
 
   it("a request line over the limit of all header lines, which gets 431 [C143]", async () => {
