@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
 import { test } from "node:test";
+import * as frames from "../support/frames.ts";
+import { handshakeRequest } from "../support/handshake.ts";
 import { openWebSocket } from "../support/websocket-client.ts";
 import { withChannel } from "../../src/index.ts";
 import { expectReusable, get, parkOne, post, setStage } from "./stage.ts";
@@ -75,4 +77,23 @@ test("the default idle time is above the minute for which common proxies keep a 
   const { defaultLimits } = await import("../../src/index.ts");
   t.diagnostic(`${defaultLimits.idleTimeoutMs} ms`);
   assert.ok(defaultLimits.idleTimeoutMs > 60_000);
+});
+
+test("a WebSocket that waited behind a poll outlives the idle time that the poll's answer began [C42, C58]", async (t) => {
+  const stage = await setStage(
+    t,
+    (request, path) => {
+      if (path !== "/ws") return undefined;
+      return withChannel(request, (channel) => channel.onReceive((message) => void channel.send(message)));
+    },
+    { limits: short },
+  );
+  const { client, channel } = await parkOne(stage, "/poll", get("/poll") + handshakeRequest({ path: "/ws" }));
+  await client.expectNothing(50);
+  channel.send("poll");
+  assert.equal((await client.readResponse()).text, "poll");
+  assert.equal((await client.readHead()).status, 101);
+  await delay(longMs);
+  client.write(frames.text("hi"));
+  assert.equal((await client.read("frame", frames.parseFrame)).payload.toString(), "hi");
 });

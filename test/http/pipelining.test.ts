@@ -301,3 +301,34 @@ test("the number of requests on one connection is not limited [P13]", async (t) 
     for (let each = 0; each < 50; each++) assert.equal((await client.readResponse()).text, "x");
   }
 });
+
+test("a poll behind a request whose client has ended its side is never dispatched; the running one is answered [C57, C79]", async (t) => {
+  const answers: ((response: Response) => void)[] = [];
+  const stage = await setStage(t, (_, path) =>
+    path === "/slow" ? new Promise<Response>((resolve) => answers.push(resolve)) : undefined,
+  );
+  const client = await stage.connect();
+  client.write(get("/slow") + get("/poll"));
+  await stage.log.waitFor("request");
+  client.end();
+  await expectReusable(await stage.connect());
+  answers[0]?.(new Response("slow"));
+  assert.equal((await client.readResponse()).text, "slow");
+  await client.expectEnd();
+  await expectReusable(await stage.connect());
+  assert.ok(!stage.paths().includes("/poll"));
+});
+
+test("a client that reads nothing, asks for more and then leaves is noticed [C80, C81, P6]", async (t) => {
+  const stage = await setStage(t);
+  const { client, channel } = await parkOne(stage, "/stream");
+  client.pause();
+  channel.send("x".repeat(30_000_000), { close: false });
+  client.write(get("/now/1") + get("/now/2"));
+  const probe = await stage.connect();
+  await expectReusable(probe);
+  await expectReusable(probe);
+  client.end();
+  assert.equal((await stage.log.waitFor("close", { timeoutMs: 1000 })).args[1], "client-close");
+  assert.equal(channel.isOpen, false);
+});
