@@ -45,7 +45,10 @@ export function checkTrustProxy(hops: number | undefined): number {
 export function knownScheme(message: IncomingMessage, trustedHops: number): "http:" | "https:" | undefined {
   if ("encrypted" in message.socket) return "https:";
   if (trustedHops === 0) return undefined;
-  return trustedValue(message, "x-forwarded-proto", trustedHops)?.toLowerCase() === "https" ? "https:" : "http:";
+  const scheme = trustedValue(message, "x-forwarded-proto", trustedHops)?.toLowerCase();
+  if (scheme === undefined) return undefined;
+  // Some proxies name the scheme of a WebSocket as its page does.
+  return scheme === "https" || scheme === "wss" ? "https:" : "http:";
 }
 
 /** The host that the client asked for. */
@@ -72,6 +75,8 @@ function urlOf(message: MountedMessage, trustedHops: number): string {
   const scheme = knownScheme(message, trustedHops) ?? "http:";
   const host = requestedHost(message, trustedHops) ?? "localhost";
   const base = `${scheme}//${host}`;
-  if (URL.canParse(target, base)) return new URL(target, base).href;
+  // As text, because a path that begins with two slashes would be resolved as a host.
+  const url = target.startsWith("/") ? `${base}${target}` : target;
+  if (URL.canParse(url, base)) return new URL(url, base).href;
   return `${scheme}//localhost/`;
 }
