@@ -1,5 +1,6 @@
 import { chunkBytes, type NormalBody, type StreamBody } from "./data.ts";
 import { discard, expectFailure, openSource, type Source } from "./source.ts";
+import { untilBudget } from "./turn.ts";
 
 /** Where the pieces of a stream body go. Each of these may be called only in this order: piece*, then end. */
 export type StreamSink = {
@@ -100,6 +101,7 @@ export class StreamBodyQueue {
   async #read(source: Source, sink: StreamSink): Promise<boolean> {
     for (;;) {
       await sink.ready();
+      await untilBudget();
       if (this.#source !== source) return false;
       const { done, value } = await source.next();
       if (this.#source !== source) return false;

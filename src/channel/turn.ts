@@ -46,6 +46,15 @@ export function postpone(work: () => void): void {
   schedule();
 }
 
+/**
+ * Resolves at once while this turn has budget left, else in a later one.
+ *
+ * For loops that may find everything ready again and again: waiting for a promise alone lets no other input be read.
+ */
+export async function untilBudget(): Promise<void> {
+  if (isTurnSpent()) await new Promise<void>(postpone);
+}
+
 function schedule(): void {
   if (isScheduled) return;
   isScheduled = true;

@@ -2,6 +2,7 @@ import { chunkBytes, isStream } from "../channel/data.ts";
 import type { Environment } from "../channel/environment.ts";
 import { ChannelErrorOf, invalidArgument } from "../channel/errors.ts";
 import { discard, openSource, type Source } from "../channel/source.ts";
+import { untilBudget } from "../channel/turn.ts";
 import { constantResponse } from "./constant-response.ts";
 import type { Exchange } from "./exchange.ts";
 import { checkHead, type Head } from "./head.ts";
@@ -74,6 +75,7 @@ async function copy(exchange: Exchange, head: Head, source: Source): Promise<voi
   while (read.done !== true && !exchange.isFinished) {
     exchange.write(chunkBytes(read.value));
     await exchange.outbox.drained();
+    await untilBudget();
     if (exchange.isFinished || exchange.socket.destroyed) return;
     read = await source.next();
   }
