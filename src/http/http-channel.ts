@@ -54,7 +54,8 @@ export class HttpChannel extends BaseChannel {
 
   /** The last words when the server stops: a stream gets its end, a parked poll is told to come back. */
   goAway(): void {
-    if (this.closed !== undefined) return;
+    // A body that is on its way, and is the last, goes on: ended now, it would look whole.
+    if (!this.isOpen) return;
     this.shut();
     if (this.#exchange.isAnswered) this.#exchange.end();
     else constantResponse(this.#exchange, 503, [["Retry-After", "1"]]);
