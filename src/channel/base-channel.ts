@@ -84,6 +84,11 @@ export abstract class BaseChannel implements Channel {
     }
     const outgoing = normalise(data);
     this.check(outgoing);
+    // What the data itself does when it is looked at, in a getter or `toString`, may have closed the channel.
+    if (!this.#isOpen) {
+      discard(outgoing.body);
+      return false;
+    }
     const close = options?.close ?? !this.isWebSocket;
     if (close) this.#isOpen = false;
     if (this.#streams?.isActive === true) return this.#queue(() => this.transmit(outgoing, close), outgoing.body);

@@ -99,7 +99,6 @@ export class HttpTurn implements Turn {
     if (this.#isFinished) return;
     this.#exchange?.abandon();
     this.#channel?.clientLeft();
-    if (this.#request !== undefined) closeOpening(this.#request);
   }
 
   goAway(): void {
@@ -204,6 +203,9 @@ export class HttpTurn implements Turn {
     const exchange = this.#exchange ?? this.#openExchange();
     const channel = new HttpChannel(this.#request as Request, exchange, environment);
     this.#channel = channel;
+    this.#endPending?.();
+    // Whoever answers late learns here that the client has left, as with a channel that was open at first.
+    if (this.#connection.isClosing) channel.clientLeft();
     const result: unknown = use(channel);
     if (isThenable(result)) {
       result.then(undefined, (cause: unknown) => {

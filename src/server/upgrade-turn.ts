@@ -103,7 +103,6 @@ export class UpgradeTurn implements Turn {
     this.#endPending?.();
     this.#exchange?.abandon();
     this.#channel?.connectionLost();
-    if (this.#request !== undefined) closeOpening(this.#request);
   }
 
   goAway(): void {
@@ -167,6 +166,9 @@ export class UpgradeTurn implements Turn {
       endSocket: (socket) => endSocket(socket, environment.limits),
     });
     this.#channel = channel;
+    this.#endPending?.();
+    // Whoever answers late learns here that the client has left, as with a channel that was open at first.
+    if (this.#connection.isClosing) channel.connectionLost();
     const result: unknown = use(channel);
     if (isThenable(result)) {
       result.then(
@@ -190,10 +192,10 @@ export class UpgradeTurn implements Turn {
 
   #answered(response: Response): void {
     this.#endPending?.();
-    if (this.#connection.isClosing) return;
+    const { isClosing } = this.#connection;
     const channel = this.#channel;
     if (channel !== undefined && response === this.#placeholder && this.#responseHead !== undefined) {
-      this.#switch(channel, this.#responseHead);
+      if (!isClosing) this.#switch(channel, this.#responseHead);
       return;
     }
     if (this.#request !== undefined) closeOpening(this.#request);
@@ -201,8 +203,10 @@ export class UpgradeTurn implements Turn {
       this.#state.environment.report(new ChannelErrorOf("ANSWERED_TWICE", { channelId: channel.id }));
       channel.refuse();
     }
+    const exchange = this.#openExchange();
+    if (isClosing) exchange.abandon();
     // A rejection is not possible: whatever fails in there is answered and reported in there.
-    void respond(this.#openExchange(), response, this.#state.environment);
+    void respond(exchange, response, this.#state.environment);
   }
 
   #switch(channel: WebSocketChannel, head: Buffer): void {
