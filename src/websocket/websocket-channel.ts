@@ -127,6 +127,7 @@ export class WebSocketChannel extends BaseChannel implements Watched {
   }
 
   override fail(): void {
+    if (this.closed !== undefined) return;
     this.#closeWith(1011, closedHere(1011));
   }
 
