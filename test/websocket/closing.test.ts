@@ -183,7 +183,7 @@ describe("the end of a WebSocket", () => {
     }
   });
 
-  it("refuses other codes and longer reasons: it throws, writes nothing, and stays open [C120]", async () => {
+  it("refuses other codes and longer reasons: it throws, writes nothing, and stays open [C117, C120]", async () => {
     await start();
     const socket = await openWebSocket(server.port);
     const isRefusal = (error: unknown): boolean => isChannelError(error) && error.code === "INVALID_ARGUMENT";
