@@ -156,6 +156,21 @@ test("polls that differ in version and persistence get each the response that fi
   for (const client of [persistent, oldPersistent]) await client.expectNothing(50);
 });
 
+test("a poll by HEAD is answered with the head alone, whatever the value and whether it is to be closed [CS3]", async (context) => {
+  const crowd = await Crowd.start(context);
+  for (const options of [{}, { close: false }]) {
+    const client = await crowd.poll("head", { method: "HEAD" });
+    const other = await crowd.poll("get");
+    crowd.store.broadcast("lobby", { n: 1 }, options);
+    const response = await client.readResponse({ head: true });
+    assert.equal(response.header("content-length"), "7");
+    assert.equal(response.header("content-type"), json);
+    await client.expectNothing(50);
+    assert.equal(crowd.channel("head").isOpen, false);
+    other.destroy();
+  }
+});
+
 test("a function that throws for one member is reported and disturbs no other [1U-4]", async (context) => {
   const crowd = await Crowd.start(context);
   const clients = [await crowd.webSocket("a"), await crowd.webSocket("b"), await crowd.webSocket("c")];

@@ -20,6 +20,7 @@ type JoinOptions = {
   readonly group?: string;
   readonly since?: string;
   readonly httpVersion?: string;
+  readonly method?: string;
   readonly fields?: string;
 };
 
@@ -98,11 +99,15 @@ export class Crowd {
     return this.log.of(`joined ${name}`).at(-1)?.args[1] as Joined;
   }
 
-  async #request(name: string, path: string, { httpVersion = "1.1", fields = "" }: JoinOptions): Promise<RawClient> {
+  async #request(
+    name: string,
+    path: string,
+    { httpVersion = "1.1", method = "GET", fields = "" }: JoinOptions,
+  ): Promise<RawClient> {
     const client = await connectRaw(this.server.port);
     this.#clients.push(client);
     const count = this.log.of(`joined ${name}`).length + 1;
-    client.write(`GET ${path} HTTP/${httpVersion}\r\nHost: localhost\r\n${fields}\r\n`);
+    client.write(`${method} ${path} HTTP/${httpVersion}\r\nHost: localhost\r\n${fields}\r\n`);
     await this.log.waitFor(`joined ${name}`, { count });
     return client;
   }
