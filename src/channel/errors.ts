@@ -51,11 +51,18 @@ const messages: { readonly [Code in ErrorCode]: (details: ErrorDetails[Code]) =>
 /** One fault with its code. Recognise it with {@link isChannelError}, which also works across two copies of the package. */
 export class ChannelErrorOf<Code extends ErrorCode> extends Error {
   /** Always this, by which {@link isChannelError} knows it. */
-  override readonly name = "ChannelError";
+  declare readonly name: "ChannelError";
   /** What happened. */
   readonly code: Code;
   /** The values that belong to the code. */
   readonly details: ErrorDetails[Code];
+
+  static {
+    // Not a field: a trace is headed before fields are set. And what is printed has the name of the class, too.
+    const name: PropertyDescriptor = { value: "ChannelError", configurable: true };
+    Object.defineProperty(this, "name", name);
+    Object.defineProperty(this.prototype, "name", name);
+  }
 
   /** For channelkit itself: the message follows from the code and its details. */
   constructor(code: Code, details: ErrorDetails[Code], options?: ErrorOptions) {
