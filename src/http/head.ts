@@ -69,12 +69,17 @@ function normaliseHead(status: number, headers: HeaderFields | undefined, defaul
   return { status, fields: isEmpty ? defaultFields : fields, closesConnection, contentLength };
 }
 
-/** The header lines of any form of header fields, each checked. */
+/**
+ * The header lines of any form of header fields, each checked; a character of a value is a byte on the wire.
+ *
+ * A `Headers` holds bytes already, those of an upstream response for example; any other text becomes UTF-8.
+ */
 export function* headerLines(headers: HeaderFields | undefined): Iterable<[string, string]> {
   if (headers === undefined || headers === null) return;
   if (typeof headers !== "object") throw invalidArgument("headers", "an object, pairs, or a Headers", headers);
   const entries: Iterable<readonly [string, HeaderValue | readonly HeaderValue[]]> =
     Symbol.iterator in headers ? headers : Object.entries(headers);
+  const holdsBytes = headers instanceof Headers;
   for (const [name, value] of entries) {
     if (typeof name !== "string" || !token.test(name)) {
       throw invalidArgument("the name of a header field", "a token (RFC 9110 §5.6.2)", name);
@@ -85,9 +90,14 @@ export function* headerLines(headers: HeaderFields | undefined): Iterable<[strin
       if (forbiddenInValue.test(text)) {
         throw invalidArgument(`the header field ${name}`, "a value without control characters", element);
       }
-      yield [name, text];
+      yield [name, holdsBytes || isAscii(text) ? text : Buffer.from(text, "utf8").toString("latin1")];
     }
   }
+}
+
+function isAscii(text: string): boolean {
+  // oxlint-disable-next-line no-control-regex -- the whole range is meant
+  return /^[\u0000-\u007f]*$/.test(text);
 }
 
 /** How a response is delimited and what happens to its connection. */
@@ -99,7 +109,7 @@ export type Framing = {
   readonly serverHeader: string | undefined;
 };
 
-/** The bytes of a response head. Non-ASCII in values goes out as UTF-8. */
+/** The bytes of a response head. */
 export function encodeHead(head: Head, framing: Framing): Buffer {
   let text = `HTTP/1.1 ${head.status} ${STATUS_CODES[head.status] ?? ""}\r\n`;
   let hasDate = false;
@@ -114,7 +124,7 @@ export function encodeHead(head: Head, framing: Framing): Buffer {
   if (framing.connection !== undefined) text += `Connection: ${framing.connection}\r\n`;
   if (framing.contentLength !== undefined) text += `Content-Length: ${framing.contentLength}\r\n`;
   if (framing.isChunked === true) text += "Transfer-Encoding: chunked\r\n";
-  return Buffer.from(`${text}\r\n`, "utf8");
+  return Buffer.from(`${text}\r\n`, "latin1");
 }
 
 let dateSecond = 0;

@@ -97,7 +97,7 @@ export function encodeSwitchingProtocols(handshake: Handshake, options: Handshak
     head += `${name}: ${value}\r\n`;
   }
   if (!hasDate) head += `Date: ${httpDate()}\r\n`;
-  return Buffer.from(`${head}\r\n`, "utf8");
+  return Buffer.from(`${head}\r\n`, "latin1");
 }
 
 function refusal(status: number, rule: string, fields: HandshakeRefusal["fields"] = []): HandshakeRefusal {

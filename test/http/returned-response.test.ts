@@ -72,6 +72,22 @@ test("status, status line and every cookie of a returned response arrive [C32]",
   assert.equal(response.header("x-both"), "1, 2");
 });
 
+for (const [name, type] of Object.entries({ Response, FastResponse })) {
+  test(`bytes in the Headers of a ${name} arrive as they are, as those of an upstream response must [C32]`, async (t) => {
+    const utf8 = Buffer.from("é€").toString("latin1");
+    const stage = await setStage(
+      t,
+      () => new type("x", { headers: new Headers({ "X-Utf8": utf8, "X-Latin1": "\u00e9" }) }),
+    );
+    const client = await stage.connect();
+    client.write(get("/"));
+    const response = await client.readResponse();
+    assert.equal(response.header("x-utf8"), utf8);
+    assert.equal(response.header("x-latin1"), "\u00e9");
+    await expectReusable(client);
+  });
+}
+
 test("a length that the application gives to a returned response is not believed [C28, P16]", async (t) => {
   const stage = await setStage(
     t,
