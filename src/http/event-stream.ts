@@ -24,15 +24,17 @@ export const eventStreamHeaders: Readonly<Record<string, string>> = {
  *
  * Every line of the data becomes a `data:` line of its own, so that no payload can break out of its event.
  *
- * @throws ChannelError `INVALID_ARGUMENT` for a type or id with a line break, an id with NUL, or a wrong retry time
+ * @throws ChannelError `INVALID_ARGUMENT` for data that is no text, a type or id with a line break, an id with NUL, or a
+ *   wrong retry time
  */
 export function encodeEvent({ data, event, id, retryMs }: ServerSentEvent): string {
+  if (typeof data !== "string") throw invalidArgument("data", "text; use JSON.stringify for objects", data);
   let text = "";
   if (event !== undefined) text += `event: ${checkLine("event", event)}\n`;
   if (id !== undefined) {
     // A reader ignores such an id (WHATWG HTML §9.2.6), and would come back with an older one.
-    if (id.includes("\0")) throw invalidArgument("id", "text without NUL", id);
-    text += `id: ${checkLine("id", id)}\n`;
+    if (checkLine("id", id).includes("\0")) throw invalidArgument("id", "text without NUL", id);
+    text += `id: ${id}\n`;
   }
   if (retryMs !== undefined) {
     // A larger number would be written with an exponent, which no reader takes.
@@ -49,6 +51,6 @@ export function encodeEvent({ data, event, id, retryMs }: ServerSentEvent): stri
 export const eventStreamComment = ":\n\n";
 
 function checkLine(name: string, value: string): string {
-  if (/[\r\n]/.test(value)) throw invalidArgument(name, "one line of text", value);
+  if (typeof value !== "string" || /[\r\n]/.test(value)) throw invalidArgument(name, "one line of text", value);
   return value;
 }

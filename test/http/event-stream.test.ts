@@ -135,3 +135,10 @@ test("the head of an event stream is on the wire before its first event, and eac
   channel.send(eventStreamComment, { close: false });
   await expectWire(client, "3\r\n:\n\n\r\n");
 });
+
+test("An event whose data, type or id is no text throws, and says how to send an object [C24]", () => {
+  const wrong: unknown[] = ["text", {}, { data: { a: 1 } }, { data: "d", id: 5 }, { data: "d", event: null }];
+  for (const event of wrong) {
+    assert.throws(() => encodeEvent(event as ServerSentEvent), { name: "ChannelError", code: "INVALID_ARGUMENT" });
+  }
+});
