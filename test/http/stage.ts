@@ -75,7 +75,7 @@ export async function setStage(
         atTimeout: () => assert.fail(`${path} was not parked; requests: ${JSON.stringify(log.of("request"))}`),
       }),
     connect: async () => {
-      const client = await connectRaw(server.port);
+      const client = await connectRaw(server.port, { tls: options.tls !== undefined });
       clients.push(client);
       return client;
     },
