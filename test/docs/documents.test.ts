@@ -56,6 +56,16 @@ describe("the documents", () => {
     );
   });
 
+  it("tell of every gate of npm run check", () => {
+    const page = read("CONTRIBUTING.md");
+    const gates = [...read("scripts/check.mjs").matchAll(/\{ name: "(\w+)"/g)].map(([, name]) => `\`${name}\``);
+    assert.ok(gates.length > 5);
+    assert.deepEqual(
+      gates.filter((gate) => !page.includes(gate)),
+      [],
+    );
+  });
+
   it("tell of every folder of test/", () => {
     const page = read("CONTRIBUTING.md");
     const folders = readdirSync(join(root, "test"), { withFileTypes: true }).filter((entry) => entry.isDirectory());
