@@ -25,9 +25,13 @@ describe("before the 101, while its handler takes its time", () => {
     log.entries.length = 0;
   });
 
-  async function begin(limits: Partial<Limits> = {}): Promise<RawClient> {
+  async function begin(limits: Partial<Limits> = {}, { takesLate = false } = {}): Promise<RawClient> {
     server = await serve(
       async (request) => {
+        if (takesLate) {
+          log.record("handler");
+          await gate.promise;
+        }
         const response = withChannel(request, (taken) => {
           channel = taken;
           taken.onReceive(log.as("receive"));
@@ -78,6 +82,24 @@ describe("before the 101, while its handler takes its time", () => {
     assert.equal(client.received.length, 0);
   });
 
+  it("a client that leaves before its channel is taken gives a channel that is closed [C72, C74]", async () => {
+    const client = await begin({}, { takesLate: true });
+    client.destroy();
+    await client.closed;
+    const other = await connectRaw(server.port);
+    other.write(handshakeRequest({ key: "bad" }));
+    assert.equal((await other.readResponse()).status, 400, "the server has come round to what happened before");
+    gate.resolve();
+    assert.deepEqual((await log.waitFor("close")).args, ["abnormal"]);
+    assert.equal(channel?.isOpen, false);
+    assert.equal(channel?.send("late"), false);
+    assert.deepEqual(
+      faults.map(({ code }) => code),
+      ["PEER_FAULT"],
+      "the bad key",
+    );
+  });
+
   it("what a client sends up to maxPipelinedBytes arrives once the handler is done [C10]", async () => {
     const client = await begin({ maxPipelinedBytes: 10_000 });
     client.write(binary(Buffer.alloc(9000, 7)));
@@ -86,8 +108,8 @@ describe("before the 101, while its handler takes its time", () => {
     assert.deepEqual((await log.waitFor("receive")).args, [Buffer.alloc(9000, 7)]);
   });
 
-  it("the handshake counts as pending, and one above maxPendingRequests gets 503 [C146, C147]", async () => {
-    const first = await begin({ maxPendingRequests: 1 });
+  it("a handshake whose channel is not taken yet counts as pending, and one above maxPendingRequests gets 503 [C146, C147]", async () => {
+    const first = await begin({ maxPendingRequests: 1 }, { takesLate: true });
     const second = await connectRaw(server.port);
     second.write(handshakeRequest());
     const response = await second.readResponse();
