@@ -84,6 +84,13 @@ describe("the documents", () => {
     assert.deepEqual(rules, wanted);
   });
 
+  it("know a test for every rule", () => {
+    const rows = [...read("docs/guarantees.md").matchAll(/^\| (\w+) \| .* \| (.*) \|$/gm)];
+    const missing = rows.filter(([, , tests]) => tests === "–").map(([, rule]) => rule);
+    assert.equal(missing.join(" "), "");
+    assert.ok(rows.length > 190);
+  });
+
   it("number decisions from 1, each in the same four parts", () => {
     const decisions = documents.filter((path) => path.startsWith("docs/decisions/"));
     for (const [index, path] of decisions.entries()) {
