@@ -9,6 +9,8 @@ export type Member<Attachment> = readonly [channel: BaseChannel, attachment: Att
 export class Group<Attachment, Entry> {
   readonly history: History<Entry> | undefined;
   readonly #attachments = new Map<BaseChannel, Attachment>();
+  /** The offset up to which members were caught up when they joined. */
+  #caughtUpTo: WeakMap<BaseChannel, number> | undefined;
   /** The members as they are now. Shared by all broadcasts until somebody comes or goes. */
   #snapshot: readonly Member<Attachment>[] | undefined;
 
@@ -22,6 +24,16 @@ export class Group<Attachment, Entry> {
 
   get members(): readonly Member<Attachment>[] {
     return (this.#snapshot ??= [...this.#attachments]);
+  }
+
+  /** Notes that a member has all that was ever broadcast, also what is still on its way. */
+  noteCaughtUp(channel: BaseChannel): void {
+    if (this.history !== undefined) (this.#caughtUpTo ??= new WeakMap()).set(channel, this.history.position.offset);
+  }
+
+  /** Whether a member got the message of an offset from the history before its turn came in the broadcast. */
+  hasCaughtUp(channel: BaseChannel, offset: number): boolean {
+    return offset <= (this.#caughtUpTo?.get(channel) ?? 0);
   }
 
   has(channel: BaseChannel): boolean {

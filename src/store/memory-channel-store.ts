@@ -89,8 +89,11 @@ export class MemoryChannelStore<Attachment = undefined> {
       return 0;
     }
     const payload = this.#record(target, value);
-    const { members } = target;
-    this.#queue.run(members, ([channel]) => deliver(channel, payload, close));
+    const { members, history } = target;
+    const offset = history?.position.offset ?? Infinity;
+    this.#queue.run(members, ([channel]) => {
+      if (!target.hasCaughtUp(channel, offset)) deliver(channel, payload, close);
+    });
     return members.length;
   }
 
@@ -122,6 +125,7 @@ export class MemoryChannelStore<Attachment = undefined> {
     const position = history?.nextPosition;
     history?.append(valueFor, 0);
     this.#queue.run(members, ([channel, attachment]) => {
+      if (target.hasCaughtUp(channel, position?.offset ?? Infinity)) return;
       contain(channel, () => {
         const value = valueFor(channel, attachment);
         if (value === undefined) return;
@@ -152,6 +156,7 @@ export class MemoryChannelStore<Attachment = undefined> {
   #catchUp(joined: Group<Attachment, unknown>, [channel, attachment]: Member<Attachment>, since: Position): boolean {
     const { history } = joined;
     if (history === undefined) return true;
+    joined.noteCaughtUp(channel);
     const missed = history.since(since);
     if (missed?.length === 0) return true;
     const messages: { position: Position; value: unknown }[] = [];

@@ -277,6 +277,37 @@ test("who joins in the middle of a broadcast over several turns gets it from the
   }
 });
 
+test("a member that is added again in the middle of a broadcast gets that broadcast from the history or live, never twice [1U-3]", async () => {
+  const store = new MemoryChannelStore({ history: true });
+  const members = Array.from({ length: 20 }, (_, index) => new RecordingChannel(`${index}`, "websocket"));
+  const since = store.position("lobby");
+  for (const member of members) store.add("lobby", member);
+  store.broadcast("lobby", () => {
+    busyWait(2);
+    return "1";
+  });
+  store.broadcast("lobby", "2");
+  const [last, lastButOne] = [members[19] ?? assert.fail(), members[18] ?? assert.fail()];
+  assert.deepEqual([last.received, lastButOne.received], [[], []], "both are still on their way");
+  store.add("lobby", last, undefined, { since });
+  store.add("lobby", lastButOne, undefined, { since: store.position("lobby") });
+  store.broadcast("lobby", "3");
+  await served(store);
+  assert.deepEqual(
+    last.received.flatMap((text) => read(text).messages),
+    ["1", "2", "3"],
+  );
+  assert.deepEqual(
+    lastButOne.received.flatMap((text) => read(text).messages),
+    ["3"],
+    "it said that it has seen the other two",
+  );
+  assert.deepEqual(
+    members[17]?.received.flatMap((text) => read(text).messages),
+    ["1", "2", "3"],
+  );
+});
+
 test("clients that poll with their position get every message once and in order, whenever they come [1U-1]", async (context) => {
   const random = new Random(seedFromEnvironment());
   context.diagnostic(`CHANNELKIT_SEED=${random.seed}`);
