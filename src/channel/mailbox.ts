@@ -80,14 +80,16 @@ export class Mailbox {
     const handler = this.#handler;
     if (handler === undefined) return;
     this.#isBusy = true;
-    let result: unknown;
+    let pending: Promise<unknown> | undefined;
     try {
-      result = handler(message);
+      const result: unknown = handler(message);
+      // Made a promise of the language, since any other may throw where it is waited for, or settle twice.
+      if (isThenable(result)) pending = Promise.resolve(result);
     } catch (cause) {
       this.#listener.failed(cause);
     }
-    if (isThenable(result)) {
-      result.then(
+    if (pending !== undefined) {
+      pending.then(
         () => this.#settled(),
         (cause: unknown) => {
           this.#listener.failed(cause);
