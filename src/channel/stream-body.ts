@@ -1,4 +1,4 @@
-import { chunkBytes, type NormalBody, type StreamBody } from "./data.ts";
+import { chunkBytes, isStream, type NormalBody, type StreamBody } from "./data.ts";
 import { discard, expectFailure, openSource, type Source } from "./source.ts";
 import { untilBudget } from "./turn.ts";
 
@@ -72,10 +72,12 @@ export class StreamBodyQueue {
     this.#waitingBytes += bytes;
   }
 
-  /** Reads no more of the source, sends what waits behind it, then calls back. */
+  /** Reads no more of any source, sends what else waits, then calls back. */
   stop(end: () => void): void {
     this.#ends = end;
     this.#release();
+    for (const { body } of this.#waiting) discard(body);
+    this.#waiting = this.#waiting.filter(({ body }) => !isStream(body));
     this.#continue();
   }
 
