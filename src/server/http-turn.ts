@@ -134,6 +134,7 @@ export class HttpTurn implements Turn {
   }
 
   #takeBody(chunk: Buffer): void {
+    if (!this.#isRunning) this.#connection.checkBacklog();
     // Behind a fault the rest is read and thrown away, so that the client can read the refusal.
     if (this.#fault !== undefined) return;
     this.#bodyBytes += chunk.length;
@@ -144,7 +145,6 @@ export class HttpTurn implements Turn {
       return;
     }
     this.#body?.push(chunk);
-    if (!this.#isRunning) this.#connection.checkBacklog();
   }
 
   #proceed(): void {

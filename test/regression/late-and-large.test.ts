@@ -140,6 +140,70 @@ test("A limit that ws could not hold is a limit all the same [C110]", async () =
   assert.equal((await client.readBytes(4)).toString("hex"), "880203f1");
 });
 
+const fail = (): never => assert.fail("odd");
+
+for (const [what, descriptor] of [
+  ["throws where it is waited for", { value: fail }],
+  ["throws when it is looked at", { get: fail }],
+] as const) {
+  test(`A receive handler whose promise ${what} disturbs no later message [C87]`, async () => {
+    const log = new Recorder();
+    await start(
+      (request) =>
+        withChannel(request, (channel) => {
+          channel.onReceive((message) => {
+            log.record("receive", message);
+            // oxlint-disable-next-line unicorn/no-thenable -- a promise of an odd library is what is tested
+            return Object.defineProperty({}, "then", descriptor);
+          });
+        }),
+      { onError: ({ code }) => log.record(code) },
+    );
+    const client = await connectRaw(server.port);
+    client.write(handshakeRequest());
+    await client.readHead();
+    client.write(Buffer.from("8181000000006181810000000062", "hex"));
+    await log.waitFor("receive", { count: 2 });
+    await log.waitFor("HANDLER_FAILED", { count: 2 });
+  });
+}
+
+test("Closing stops a stream that is sent and every one behind it [C4]", async () => {
+  const log = new Recorder();
+  await start((request) =>
+    withChannel(request, (channel) => {
+      channel.onClose(log.as("close"));
+      for (const name of ["one", "two"]) channel.send(ticking(name, log), { close: false });
+      channel.send("text", { close: false });
+      void log.waitFor("one").then(() => channel.close());
+    }),
+  );
+  const client = await connectRaw(server.port);
+  client.write(get);
+  assert.match((await client.readResponse()).text, /text$/);
+  assert.equal((await log.waitFor("close")).args[0], "server-close");
+  assert.deepEqual(log.of("two"), []);
+});
+
+async function* ticking(name: string, log: Recorder): AsyncGenerator<string> {
+  for (;;) {
+    log.record(name);
+    yield name;
+    await delay(10);
+  }
+}
+
+test("A client that sends too much behind a parked poll is dropped, also within a request that is refused [C81]", async () => {
+  const log = new Recorder();
+  await start((request) => withChannel(request, (channel) => channel.onClose(log.as("close"))));
+  const client = await connectRaw(server.port);
+  client.write(`${get}POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n`);
+  const chunk = `8000\r\n${"x".repeat(0x8000)}\r\n`;
+  for (let count = 0; count < 4; count++) client.write(chunk);
+  assert.equal((await log.waitFor("close")).args[0], "client-close");
+  await client.waitForEnd();
+});
+
 /** Pieces that are there at once and each take a millisecond; tells how many came in one turn of the event loop. */
 async function* eager(mostInOneTurn: { count: number }): AsyncGenerator<string> {
   let isNewTurn = true;
