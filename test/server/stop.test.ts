@@ -150,7 +150,8 @@ test("each kind of channel gets its last words: Close 1001, the end of the strea
   await stopped;
   assert.ok(performance.now() - begunMs < 400 + graceMs);
   const expected = ["/poll", "/socket", "/stream"].map((path) => [path, "server-close", 1001, false]);
-  assert.deepEqual(closes.toSorted(), expected);
+  assert.deepEqual(new Set(closes), new Set(expected));
+  assert.equal(closes.length, 3);
 });
 
 test("every close handler has run once before stop resolves: 100 polls and 100 WebSockets [C138]", async (t) => {
