@@ -46,6 +46,8 @@ async function respondWithBody(
   try {
     await (exchange.hasNoBody(head.status) ? measure(exchange, head, source) : copy(exchange, head, source));
   } catch (cause) {
+    // A source that is let go because the client left may fail for it, which is nobody's fault.
+    if (exchange.isFinished) return;
     failed(environment, "its source failed", cause);
     if (exchange.isAnswered) exchange.abort();
     else constantResponse(exchange, 500);

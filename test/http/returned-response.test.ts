@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { PassThrough } from "node:stream";
+import { PassThrough, Readable } from "node:stream";
 import { test } from "node:test";
 import { FastResponse } from "srvx/node";
 import { deferred, eventually, within } from "../support/expect.ts";
@@ -325,6 +325,29 @@ test("a client that leaves in the middle of a returned stream lets the source go
     await within(2000, source.cancelled, "the cancellation of the source");
     assert.deepEqual(stage.errors, []);
   }
+});
+
+test("a Node stream in a response is destroyed when the client leaves, and that is reported as nobody's fault [C80]", async (t) => {
+  const destroyed = deferred();
+  const body = new Readable({
+    read: () => undefined,
+    destroy: (error, callback) => {
+      destroyed.resolve();
+      callback(error);
+    },
+  });
+  body.push("first");
+  const stage = await setStage(t, () => {
+    const shape: object = { status: 200, headers: new Headers(), body };
+    return shape as Response;
+  });
+  const client = await stage.connect();
+  client.write(get("/"));
+  await client.readUntil("first");
+  client.reset();
+  await within(1000, destroyed.promise, "the destruction of the source");
+  await expectReusable(await stage.connect());
+  assert.deepEqual(stage.errors, []);
 });
 
 test("a response that comes too late for its client lets the source go [C80]", async (t) => {
