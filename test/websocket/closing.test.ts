@@ -56,7 +56,7 @@ describe("the end of a WebSocket", () => {
     await start();
     const socket = await openWebSocket(server.port);
     socket.sendClose(4321, "bye");
-    await log.waitFor("close", { timeoutMs: 500 });
+    await log.waitFor("close");
     assert.equal(socket.client.socket.writable, true, "our side is still open");
     assert.deepEqual(log.of("close")[0]?.args, ["unknown", { code: 4321, reason: "bye", wasClean: true }]);
   });
@@ -71,7 +71,7 @@ describe("the end of a WebSocket", () => {
     await socket.client.closed;
     clearInterval(timer);
     const lingerMs = performance.now() - startMs;
-    assert.ok(lingerMs > 100 && lingerMs < 1000, `${lingerMs} ms`);
+    assert.ok(lingerMs > 100 && lingerMs < 2000, `${lingerMs} ms`);
     assert.deepEqual(log.names(), ["close"]);
   });
 
@@ -93,7 +93,7 @@ describe("the end of a WebSocket", () => {
       await start();
       const socket = await openWebSocket(server.port);
       socket.client[leave]();
-      const { args } = await log.waitFor("close", { timeoutMs: 500 });
+      const { args } = await log.waitFor("close");
       assert.deepEqual(args, ["abnormal", { code: 1006, reason: "", wasClean: false }]);
       assert.equal(channel.send("late"), false);
       await socket.client.waitForEnd();
@@ -117,7 +117,7 @@ describe("the end of a WebSocket", () => {
     const startMs = performance.now();
     socket.sendClose(4000, "why");
     assert.equal(await socket.client.expectEnd(), "fin");
-    assert.ok(performance.now() - startMs < 100);
+    assert.ok(performance.now() - startMs < 1000);
     assert.deepEqual(log.names(), ["close"]);
   });
 
@@ -127,7 +127,7 @@ describe("the end of a WebSocket", () => {
     channel.close();
     await socket.expectClose(1000);
     socket.send(close(999));
-    await socket.client.expectEnd({ timeoutMs: 1000 });
+    await socket.client.expectEnd();
     assert.deepEqual(log.names(), ["close"]);
   });
 
@@ -138,7 +138,7 @@ describe("the end of a WebSocket", () => {
     const startMs = performance.now();
     await socket.expectCloseAndEnd(1000);
     const waitedMs = performance.now() - startMs;
-    assert.ok(waitedMs > 100 && waitedMs < 1000, `${waitedMs} ms`);
+    assert.ok(waitedMs > 100 && waitedMs < 2000, `${waitedMs} ms`);
   });
 
   it("by the server: messages that come behind our Close reach nobody, and pings are not answered [C89]", async () => {

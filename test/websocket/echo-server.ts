@@ -23,7 +23,7 @@ export async function startEchoServer(
     port: server.port,
     stop: (options) => server.stop(options),
     observe: async (path) => {
-      const { args } = await log.waitFor(path);
+      const { args } = await log.waitFor(path, { timeoutMs: 10_000 });
       const [status, messages] = args as [string, (string | Uint8Array)[]];
       return { status, messages };
     },

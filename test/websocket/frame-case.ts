@@ -55,11 +55,11 @@ export type Cutting = "whole" | "bytes";
 export async function checkCase(
   server: EchoServer,
   each: FrameCase,
-  { cutting = "whole", timeoutMs = 5000 }: { cutting?: Cutting; timeoutMs?: number } = {},
+  { cutting = "whole", timeoutMs = 10_000 }: { cutting?: Cutting; timeoutMs?: number } = {},
 ): Promise<void> {
   const path = `/${randomUUID()}`;
   const offer = each.extensions === undefined ? {} : { extensions: each.extensions };
-  const { client } = await openWebSocket(server.port, path, offer);
+  const { client } = await openWebSocket(server.port, path, { ...offer, connect: { timeoutMs: 10_000 } });
   try {
     await writeCut(client, [...each.send, each.close === undefined ? close(1000) : text("after the end")], cutting);
     const wire = await client.readToEnd({ timeoutMs });

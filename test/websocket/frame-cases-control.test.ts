@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { text } from "../support/frames.ts";
 import { startEchoServer } from "./echo-server.ts";
+import { fewAtATime } from "./few-at-a-time.ts";
 import { checkCase, type EchoServer, type FrameCase } from "./frame-case.ts";
 import { sections } from "./frame-cases/index.ts";
 import { startSloppyEcho } from "./sloppy-echo.ts";
@@ -23,7 +24,7 @@ describe("the frame cases", () => {
     const sloppy = await startSloppyEcho();
     try {
       for (const { title, cases } of sections) {
-        const outcomes = await Promise.all(cases.map((each) => passes(sloppy, each, mustFail(each) ? 300 : 5000)));
+        const outcomes = await fewAtATime(cases, (each) => passes(sloppy, each, mustFail(each) ? 200 : 10_000), 32);
         const wrong = cases.filter((each, index) => outcomes[index] === mustFail(each)).map(({ name }) => name);
         assert.deepEqual(wrong, [], title);
       }

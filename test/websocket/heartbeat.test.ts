@@ -38,7 +38,7 @@ describe("the heartbeat of a WebSocket", () => {
     const frame = await socket.nextFrame();
     assert.equal(frame.bytes.toString("hex"), "8900");
     const silenceMs = performance.now() - openedMs;
-    assert.ok(silenceMs > 150 && silenceMs < 600, `${silenceMs} ms`);
+    assert.ok(silenceMs > 100 && silenceMs < 1500, `${silenceMs} ms`);
   });
 
   it("finds a client that is frozen within pingIntervalMs and pongTimeoutMs: abnormal, and the connection is cut [C72]", async () => {
@@ -47,7 +47,7 @@ describe("the heartbeat of a WebSocket", () => {
     const openedMs = performance.now();
     const { args } = await log.waitFor("close");
     const foundMs = performance.now() - openedMs;
-    assert.ok(foundMs > 150 && foundMs < 600, `${foundMs} ms`);
+    assert.ok(foundMs > 100 && foundMs < 1500, `${foundMs} ms`);
     assert.deepEqual(args, ["abnormal", { code: 1006, reason: "", wasClean: false }]);
     assert.equal(channel.isOpen, false);
     assert.equal(channel.send("late"), false);

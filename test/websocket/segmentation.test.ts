@@ -6,6 +6,7 @@ import { Random, seedFromEnvironment } from "../support/random.ts";
 import { connectRaw, destroyOpenClients } from "../support/raw-client.ts";
 import { openWebSocket } from "../support/websocket-client.ts";
 import { startEchoServer } from "./echo-server.ts";
+import { fewAtATime } from "./few-at-a-time.ts";
 import { echo } from "./frame-case.ts";
 
 const unmasked = { mask: false };
@@ -53,7 +54,7 @@ describe("however the bytes are cut", () => {
 
   for (const [what, sent, received] of conversations) {
     it(`${what} is read the same, split at each byte [C115]`, async () => {
-      await inBatches(range(1, sent.length - 1), async (index) => {
+      await fewAtATime(range(1, sent.length - 1), async (index) => {
         const { client } = await openWebSocket(server.port);
         await client.writeSplit(sent, index);
         assert.deepEqual(await client.readToEnd(), received, `split at ${index}`);
@@ -66,7 +67,7 @@ describe("however the bytes are cut", () => {
     const headers = { Connection: "keep-alive, Upgrade", Cookie: "a=b" };
     const sent = Buffer.concat([Buffer.from(handshakeRequest({ headers })), text("early"), close(1000)]);
     const rest = Buffer.concat([echo("early"), bye]);
-    await inBatches(range(1, sent.length - 1), async (index) => {
+    await fewAtATime(range(1, sent.length - 1), async (index) => {
       const client = await connectRaw(server.port);
       await client.writeSplit(sent, index);
       const head = await client.readHead();
@@ -122,11 +123,4 @@ function inFragments(message: Buffer, random: Random): Buffer {
 
 function range(first: number, last: number): number[] {
   return Array.from({ length: last - first + 1 }, (_, index) => first + index);
-}
-
-/** Enough at a time to be quick, few enough to be no load test. */
-async function inBatches(indexes: readonly number[], run: (index: number) => Promise<void>): Promise<void> {
-  for (let start = 0; start < indexes.length; start += 16) {
-    await Promise.all(indexes.slice(start, start + 16).map(run));
-  }
 }
