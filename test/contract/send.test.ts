@@ -23,14 +23,13 @@ eachKind("send() is false and throws nothing after the client has left [C15]", a
   peer.expectDead();
 });
 
-eachKind("send() of 64 MiB returns at once for a client that does not read [C15]", async (kind, park) => {
+eachKind("send() of 64 MiB returns before a client that does not read has it [C15]", async (kind, park) => {
   const peer = await kind.open(park);
   peer.client.pause();
   const bytes = Buffer.alloc(64 * 1024 * 1024);
-  const startMs = performance.now();
   assert.equal(peer.push(bytes), true);
-  const tookMs = performance.now() - startMs;
-  assert.ok(tookMs < 500, `${tookMs} ms`);
+  // Not by the clock, which on a busy machine says little: it has returned, and most of it still waits.
+  assert.ok(peer.channel.bufferedAmount > bytes.length / 2, `${peer.channel.bufferedAmount} bytes wait`);
   assert.equal(peer.channel.isOpen, true);
 });
 
