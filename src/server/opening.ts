@@ -30,6 +30,8 @@ export function channelResponse(): Response {
  * `use` is called before this returns. What it sends over a WebSocket follows the 101. Messages wait until it has set a
  * receive handler or, if it is asynchronous, is done; the end of the channel does not wait for it.
  *
+ * When the client has left meanwhile, the channel is closed, and its close handler is called as soon as it is set.
+ *
  * The handler must return the response. What the channel sends goes straight to the client: middleware sees none of it.
  *
  * @param request - the very object that the handler was given
