@@ -38,12 +38,14 @@ export class Acceptor {
     response: ServerResponse,
     expects: "nothing" | "continue" | "unknown" = "nothing",
   ): void {
+    if (isTooLate(message.socket)) return;
     const turn = new HttpTurn(this.state, this.#connection(message.socket), { message, response, expects });
     turn.arrive();
   }
 
   /** Listener of `upgrade`. */
   upgrade(message: IncomingMessage, socket: Socket, head: Buffer): void {
+    if (isTooLate(socket)) return;
     const turn = new UpgradeTurn(this.state, this.#connection(socket), { message, head });
     turn.arrive();
   }
@@ -96,4 +98,9 @@ export class Acceptor {
     if (count > 0) this.#connectionsOfAddress.set(address, count);
     else this.#connectionsOfAddress.delete(address);
   }
+}
+
+/** A framework may hand a request on when its client has left: no event would tell that any more. */
+function isTooLate(socket: Socket): boolean {
+  return socket.closed;
 }
