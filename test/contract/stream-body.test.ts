@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Readable } from "node:stream";
 import { isChannelError, type StreamBody } from "../../src/index.ts";
-import { within } from "../support/expect.ts";
+import { eventually, within } from "../support/expect.ts";
 import { connectRaw } from "../support/raw-client.ts";
 import {
   eachKind,
@@ -489,3 +489,28 @@ eachKind("a stream sent while another channel's stream stalls is not held up [C4
   other.push(Readable.from(["quick"]));
   assert.equal(await other.readText(), "quick");
 });
+
+eachKind(
+  "what was accepted behind a stream is delivered even if a large piece came between [C44] [C125]",
+  async (kind, park) => {
+    const peer = await kind.open(park);
+    const [source] = sourceForms.map(({ create }) => create());
+    assert.ok(source);
+    peer.push("begun");
+    assert.equal(await peer.readText(), "begun");
+    peer.client.pause();
+    peer.push(source.body);
+    for (let index = 0; index < 16; index++)
+      assert.equal(peer.push(Buffer.alloc(65_536, index)), true, `send ${index}`);
+    const large = 24 * 1024 * 1024;
+    source.push(Buffer.alloc(large));
+    await eventually(() => assert.ok(peer.channel.bufferedAmount > large / 2));
+    assert.equal(peer.channel.close(), true);
+    peer.client.resume();
+    assert.equal((await peer.readBytes({ timeoutMs: 10_000 })).length, large);
+    for (let index = 0; index < 16; index++) assert.equal((await peer.readBytes())[0], index);
+    await peer.expectGoodEnd();
+    await peer.expectClose("server-close");
+  },
+  { kinds: httpKinds },
+);
