@@ -37,6 +37,8 @@ export class Connection {
   /** The turn that runs, and those that wait behind it. */
   readonly #turns: Turn[] = [];
   #bytesBefore = 0;
+  /** The turn that runs has read all of its request. */
+  #isRequestComplete = true;
   #hasEnded = false;
   #isClosing = false;
   /** What the client is told, once everything before it is answered, for bytes that are no request. */
@@ -71,12 +73,18 @@ export class Connection {
   enqueue(turn: Turn): void {
     if (this.#isClosing || this.#fault !== undefined) return;
     this.#turns.push(turn);
-    if (this.#turns.length === 1) turn.start();
-    else this.checkBacklog();
+    if (this.#turns.length === 1) this.#start(turn);
+    else {
+      // The turn that runs may not have been told yet that its body is whole, which it must be with a request behind it.
+      this.requestIsComplete();
+      this.checkBacklog();
+    }
   }
 
   /** The turn that runs has read all of its request: what comes now is behind it. */
   requestIsComplete(): void {
+    if (this.#isRequestComplete) return;
+    this.#isRequestComplete = true;
     this.#bytesBefore = this.socket.bytesRead;
   }
 
@@ -155,7 +163,9 @@ export class Connection {
   }
 
   #start(turn: Turn): void {
-    if (!this.#isClosing && this.#turns[0] === turn) turn.start();
+    if (this.#isClosing || this.#turns[0] !== turn) return;
+    this.#isRequestComplete = false;
+    turn.start();
   }
 
   #refuseFault(): void {

@@ -79,7 +79,8 @@ export class HttpTurn implements Turn {
   }
 
   breakOff(fault: RequestFault): boolean {
-    if (this.#isWhole) return false;
+    // Node knows before this turn does that the body is whole.
+    if (this.#isWhole || this.#message.complete) return false;
     this.#fault ??= fault;
     this.#proceed();
     return true;

@@ -65,6 +65,21 @@ test("bodies of pipelined requests stay with their requests [C53]", async (t) =>
   assert.equal((await client.readResponse()).text, "GET ");
 });
 
+test("a large body does not count as sent behind its own request [C53, C54]", async (t) => {
+  const stage = await setStage(t, async (request) => new Response(String((await request.text()).length)));
+  const client = await stage.connect();
+  for (let round = 0; round < 3; round++) {
+    client.write(
+      post("/large", "x".repeat(500_000)) + get("/now/next") + post("/large", "x".repeat(20_000)) + get("/now/last"),
+    );
+    assert.equal((await client.readResponse()).text, "500000");
+    assert.equal((await client.readResponse()).text, "next");
+    assert.equal((await client.readResponse()).text, "20000");
+    assert.equal((await client.readResponse()).text, "last");
+  }
+  assert.deepEqual(stage.errors, []);
+});
+
 test("an answer sent while the head of the next request is half there leaves at once [C53]", async (t) => {
   const stage = await setStage(t);
   const next = get("/now/next");
@@ -153,6 +168,15 @@ test("garbage behind a parked request waits for its answer, then gets 400 and th
   const refusal = await client.readResponse();
   assert.equal(refusal.status, 400);
   assert.equal(refusal.header("connection"), "close");
+  await client.expectEnd();
+});
+
+test("garbage in the same piece as the end of a body does not break off the request before it [C55]", async (t) => {
+  const stage = await setStage(t, async (request) => new Response(await request.text()));
+  const client = await stage.connect();
+  client.write(`${post("/echo", "hello")}GARBAGE\r\n\r\n`);
+  assert.equal((await client.readResponse()).text, "hello");
+  assert.equal((await client.readResponse()).status, 400);
   await client.expectEnd();
 });
 
