@@ -92,7 +92,7 @@ export const streaming: Kind = {
   },
 };
 
-export const kinds: readonly Kind[] = [webSocket, streaming, longPolling];
+const kinds: readonly Kind[] = [webSocket, streaming, longPolling];
 export const httpKinds: readonly Kind[] = [streaming, longPolling];
 
 let pathCount = 0;
