@@ -226,6 +226,11 @@ export abstract class BaseChannel implements Channel {
     await this.outbox.drained();
   }
 
+  /** Calls the close handler of a closed channel without waiting for receive handlers any longer. */
+  protected announceNow(): void {
+    if (this.#closed !== undefined) this.#announce();
+  }
+
   #announceWhenQuiet(): void {
     const mailbox = this.mailbox;
     if (mailbox === undefined || mailbox.isQuiet) {
@@ -257,7 +262,7 @@ export abstract class BaseChannel implements Channel {
   #call(name: HandlerName, run: () => unknown): void {
     try {
       const result = run();
-      if (isThenable(result)) result.then(undefined, (cause: unknown) => this.handlerFailed(name, cause));
+      if (isThenable(result)) Promise.resolve(result).catch((cause: unknown) => this.handlerFailed(name, cause));
     } catch (cause) {
       this.handlerFailed(name, cause);
     }

@@ -126,6 +126,14 @@ export const defaultLimits: Limits = {
  */
 export const turnBudgetMs = 10;
 
+/**
+ * How long the head of a response waits for the first piece of its body. Milliseconds.
+ *
+ * A source that fails within this time is answered with an error instead of a response that breaks off. Longer, and
+ * readers that wait for the head, as an `EventSource` does before it is open, would wait for the first event.
+ */
+export const streamHeadDelayMs = 50;
+
 /** Bounds of the history that a store keeps for each group, and of how many groups it keeps it for. */
 export type HistoryLimits = {
   /** Messages kept for a group. Over it: the oldest is forgotten. */

@@ -49,7 +49,8 @@ export class Mailbox {
     this.#handler = handler;
     if (this.#isStarted) return;
     this.#isStarted = true;
-    this.#next();
+    // Not at once: whoever sets the handler may not have made all that the handler uses.
+    if (this.#queue.length > 0) queueMicrotask(() => this.#next());
   }
 
   deliver(message: Message): void {

@@ -2,6 +2,7 @@ import { BaseChannel, closedHere } from "../channel/base-channel.ts";
 import type { ChannelKind } from "../channel/channel.ts";
 import { isStream } from "../channel/data.ts";
 import type { Environment } from "../channel/environment.ts";
+import { streamHeadDelayMs } from "../channel/limits.ts";
 import type { Mailbox } from "../channel/mailbox.ts";
 import { bytesOf } from "../channel/message.ts";
 import type { Outbox } from "../channel/outbox.ts";
@@ -44,6 +45,12 @@ export class HttpChannel extends BaseChannel {
   clientLeft(): void {
     this.#exchange.abandon();
     this.finish(closedWith("client-close", 1001, "", false), true);
+  }
+
+  /** The server has stopped, and cuts what has not ended by itself. */
+  serverStopped(): void {
+    this.#exchange.abandon();
+    this.finish(closedHere(1001), true);
   }
 
   /** The handler answered by itself: the channel has nothing left to do. */
@@ -138,8 +145,11 @@ export class HttpChannel extends BaseChannel {
       return;
     }
     const begin = (): void => {
-      if (!this.#isStreaming) this.#startStream(this.#takeHead());
+      clearTimeout(delay);
+      if (!this.#isStreaming && this.closed === undefined) this.#startStream(this.#takeHead());
     };
+    const delay = setTimeout(begin, streamHeadDelayMs);
+    this.onDeparture(() => clearTimeout(delay));
     this.streams.pump(body, {
       // The head leaves with the first piece: a source that fails at once can still be answered with an error.
       piece: (bytes) => {

@@ -1,6 +1,7 @@
 import { chunkBytes, isStream } from "../channel/data.ts";
 import type { Environment } from "../channel/environment.ts";
 import { ChannelErrorOf, invalidArgument } from "../channel/errors.ts";
+import { streamHeadDelayMs } from "../channel/limits.ts";
 import { discard, openSource, type Source } from "../channel/source.ts";
 import { untilBudget } from "../channel/turn.ts";
 import { constantResponse } from "./constant-response.ts";
@@ -59,7 +60,13 @@ async function respondWithBody(
 }
 
 async function copy(exchange: Exchange, head: Head, source: Source): Promise<void> {
-  const first = await source.next();
+  const opening = source.next();
+  const delay = setTimeout(() => exchange.startStream(head), streamHeadDelayMs);
+  const first = await opening.finally(() => clearTimeout(delay));
+  if (exchange.isAnswered) {
+    await copyRest(exchange, first, source);
+    return;
+  }
   if (first.done === true) {
     exchange.answer(head);
     return;
@@ -73,7 +80,11 @@ async function copy(exchange: Exchange, head: Head, source: Source): Promise<voi
   const firstBytes = chunkBytes(first.value);
   exchange.startStream(head);
   exchange.write(firstBytes);
-  let read: Read = second ?? (await next);
+  await copyRest(exchange, second ?? (await next), source);
+}
+
+async function copyRest(exchange: Exchange, next: Read, source: Source): Promise<void> {
+  let read = next;
   while (read.done !== true && !exchange.isFinished) {
     exchange.write(chunkBytes(read.value));
     await exchange.outbox.drained();

@@ -13,8 +13,8 @@ export type Turn = {
   breakOff(fault: RequestFault): boolean;
   /** The client sends no more, but may still read. */
   clientEnded(): void;
-  /** The connection is gone. */
-  clientGone(): void;
+  /** The connection is gone. @param byStop - because the server stopped and did not wait any longer */
+  connectionGone(byStop: boolean): void;
   /** Last words to a channel when the server stops. A handler that runs goes on. */
   goAway(): void;
 };
@@ -151,10 +151,10 @@ export class Connection {
     this.end();
   }
 
-  /** Ends the connection at once. */
-  cut(): void {
+  /** Ends the connection at once. @param byStop - because the server stops and waits no longer */
+  cut(byStop = false): void {
     this.#isClosing = true;
-    this.#goneForAll();
+    this.#goneForAll(byStop);
     this.socket.destroy();
   }
 
@@ -182,12 +182,12 @@ export class Connection {
 
   #closed(): void {
     this.#isClosing = true;
-    this.#goneForAll();
+    this.#goneForAll(false);
     this.#whenClosed(this);
   }
 
-  #goneForAll(): void {
-    for (const turn of this.#turns.splice(0)) turn.clientGone();
+  #goneForAll(byStop: boolean): void {
+    for (const turn of this.#turns.splice(0)) turn.connectionGone(byStop);
   }
 
   #report(rule: string): void {

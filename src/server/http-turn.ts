@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { ChannelErrorOf } from "../channel/errors.ts";
-import { isThenable } from "../channel/mailbox.ts";
 import { constantResponse } from "../http/constant-response.ts";
 import { Exchange } from "../http/exchange.ts";
 import { HttpChannel } from "../http/http-channel.ts";
@@ -9,7 +8,7 @@ import { respond } from "../http/respond.ts";
 import { asksForWebSocket, checkHandshake, isRefusal } from "../websocket/handshake.ts";
 import type { Connection, Turn } from "./connection.ts";
 import { dispatch } from "./dispatch.ts";
-import { channelResponse, closeOpening, registerOpening, type UseChannel } from "./opening.ts";
+import { channelResponse, closeOpening, registerOpening, runUse, type UseChannel } from "./opening.ts";
 import type { ServerState } from "./server-state.ts";
 import { createStandardRequest } from "./standard-request.ts";
 
@@ -60,7 +59,8 @@ export class HttpTurn implements Turn {
       message.resume();
       return;
     }
-    this.#fault = checkRequestHead(message, this.#state.environment.limits) ?? this.#checkExpectations();
+    this.#fault =
+      this.#state.refusal() ?? checkRequestHead(message, this.#state.environment.limits) ?? this.#checkExpectations();
     if (hasBody(message) && !message.readableEnded) this.#readBody();
     else this.#isWhole = true;
     this.#connection.enqueue(this);
@@ -95,11 +95,12 @@ export class HttpTurn implements Turn {
     this.#connection.cut();
   }
 
-  clientGone(): void {
+  connectionGone(byStop: boolean): void {
     this.#endPending?.();
     if (this.#isFinished) return;
     this.#exchange?.abandon();
-    this.#channel?.clientLeft();
+    if (byStop) this.#channel?.serverStopped();
+    else this.#channel?.clientLeft();
   }
 
   goAway(): void {
@@ -192,28 +193,21 @@ export class HttpTurn implements Turn {
     });
     this.#body = undefined;
     this.#request = request;
-    registerOpening(request, { take: (use) => this.#take(use) });
+    registerOpening(request, { take: (use) => this.#take(use, request, exchange) });
     dispatch(settings, request, {
       answered: (response) => this.#answered(response),
       failed: () => this.#failed(),
     });
   }
 
-  #take(use: UseChannel): Response {
+  #take(use: UseChannel, request: Request, exchange: Exchange): Response {
     const { environment } = this.#state;
-    const exchange = this.#exchange ?? this.#openExchange();
-    const channel = new HttpChannel(this.#request as Request, exchange, environment);
+    const channel = new HttpChannel(request, exchange, environment);
     this.#channel = channel;
     this.#endPending?.();
     // Whoever answers late learns here that the client has left, as with a channel that was open at first.
     if (this.#connection.isClosing) channel.clientLeft();
-    const result: unknown = use(channel);
-    if (isThenable(result)) {
-      result.then(undefined, (cause: unknown) => {
-        environment.report(new ChannelErrorOf("HANDLER_FAILED", { handler: "use", channelId: channel.id }, { cause }));
-        channel.fail();
-      });
-    }
+    runUse(use, channel);
     this.#placeholder = channelResponse();
     return this.#placeholder;
   }

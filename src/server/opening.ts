@@ -1,6 +1,8 @@
 import { FastResponse } from "srvx/node";
+import type { BaseChannel } from "../channel/base-channel.ts";
 import type { Channel } from "../channel/channel.ts";
 import { ChannelErrorOf, invalidArgument } from "../channel/errors.ts";
+import { isThenable } from "../channel/mailbox.ts";
 import type { HandshakeOptions } from "../websocket/handshake.ts";
 
 /** What an application does with a channel as soon as it has it: sets handlers, joins groups, sends. */
@@ -32,7 +34,8 @@ export function channelResponse(): Response {
  *
  * When the client has left meanwhile, the channel is closed, and its close handler is called as soon as it is set.
  *
- * The handler must return the response. What the channel sends goes straight to the client: middleware sees none of it.
+ * The handler must return this very response, not a copy. What the channel sends goes straight to the client: middleware
+ * sees none of it.
  *
  * @param request - the very object that the handler was given
  * @param options - for the 101 of a WebSocket; an HTTP channel has its own head and ignores them
@@ -53,4 +56,27 @@ export function withChannel(request: Request, use: UseChannel, options: Handshak
 /** The request is answered: its channel cannot be taken any more. */
 export function closeOpening(request: Request): void {
   openings.delete(request);
+}
+
+/**
+ * Hands a channel over. Throws what a synchronous `use` throws; an asynchronous one that rejects is reported, and its
+ * channel fails.
+ *
+ * @param done - called when `use` is done
+ */
+export function runUse(use: UseChannel, channel: BaseChannel, done?: () => void): void {
+  const result = use(channel);
+  if (isThenable(result)) void settle(result, channel, done);
+  else done?.();
+}
+
+async function settle(result: PromiseLike<unknown>, channel: BaseChannel, done?: () => void): Promise<void> {
+  try {
+    await result;
+  } catch (cause) {
+    channel.handlerFailed("use", cause);
+    channel.fail();
+    return;
+  }
+  done?.();
 }

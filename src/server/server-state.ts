@@ -1,4 +1,5 @@
 import type { Environment } from "../channel/environment.ts";
+import type { RequestFault } from "../http/request-rules.ts";
 import { Heartbeat } from "../websocket/heartbeat.ts";
 import type { AllowedOrigins } from "./origin.ts";
 
@@ -32,6 +33,11 @@ export class ServerState {
 
   get environment(): Environment {
     return this.settings.environment;
+  }
+
+  /** Why no request is served any more: listeners that are mounted on a server outlive their own end. */
+  refusal(): RequestFault | undefined {
+    return this.status === "stopped" ? { status: 503, rule: "it came after the end" } : undefined;
   }
 
   /**

@@ -41,7 +41,7 @@ async function endAll(acceptor: Acceptor, timeoutMs: number): Promise<true> {
     for (const connection of acceptor.connections) connection.goAway();
   }, timeoutMs / 2);
   const deadline = setTimeout(() => {
-    for (const connection of acceptor.connections) connection.cut();
+    for (const connection of acceptor.connections) connection.cut(true);
   }, timeoutMs);
   await acceptor.whenEmpty();
   clearTimeout(lastWords);

@@ -1,7 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { ChannelErrorOf } from "../channel/errors.ts";
-import { isThenable } from "../channel/mailbox.ts";
 import { constantResponse } from "../http/constant-response.ts";
 import { Exchange } from "../http/exchange.ts";
 import { checkRequestHead, type RequestFault } from "../http/request-rules.ts";
@@ -17,7 +16,7 @@ import { WebSocketChannel } from "../websocket/websocket-channel.ts";
 import type { Connection, Turn } from "./connection.ts";
 import { dispatch } from "./dispatch.ts";
 import { endSocket } from "./end-socket.ts";
-import { channelResponse, closeOpening, registerOpening, type UseChannel } from "./opening.ts";
+import { channelResponse, closeOpening, registerOpening, runUse, type UseChannel } from "./opening.ts";
 import { isOriginAllowed } from "./origin.ts";
 import type { ServerState } from "./server-state.ts";
 import { serveWithoutUpgrade } from "./serve-without-upgrade.ts";
@@ -83,7 +82,8 @@ export class UpgradeTurn implements Turn {
       return;
     }
     this.#connection.requestIsComplete();
-    const result = checkRequestHead(message, this.#state.environment.limits) ?? checkHandshake(message);
+    const { limits } = this.#state.environment;
+    const result = this.#state.refusal() ?? checkRequestHead(message, limits) ?? checkHandshake(message);
     if ("rule" in result) this.#refuse(result);
     else if (!isOriginAllowed(message, this.#state.settings.allowedOrigins, this.#state.settings.trustedHops)) {
       this.#refuse({ status: 403, rule: "its page has a foreign origin" });
@@ -99,10 +99,11 @@ export class UpgradeTurn implements Turn {
     if (this.#hasSwitched) this.#channel?.connectionEnded();
   }
 
-  clientGone(): void {
+  connectionGone(byStop: boolean): void {
     this.#endPending?.();
     this.#exchange?.abandon();
-    this.#channel?.connectionLost();
+    if (byStop) this.#channel?.serverStopped();
+    else this.#channel?.connectionLost();
   }
 
   goAway(): void {
@@ -169,18 +170,7 @@ export class UpgradeTurn implements Turn {
     this.#endPending?.();
     // Whoever answers late learns here that the client has left, as with a channel that was open at first.
     if (this.#connection.isClosing) channel.connectionLost();
-    const result: unknown = use(channel);
-    if (isThenable(result)) {
-      result.then(
-        () => this.#useIsDone(),
-        (cause: unknown) => {
-          environment.report(
-            new ChannelErrorOf("HANDLER_FAILED", { handler: "use", channelId: channel.id }, { cause }),
-          );
-          channel.fail();
-        },
-      );
-    } else this.#useIsDone();
+    runUse(use, channel, () => this.#useIsDone());
     this.#placeholder = channelResponse();
     return this.#placeholder;
   }

@@ -111,6 +111,13 @@ export class WebSocketChannel extends BaseChannel implements Watched {
     this.#socket.destroy();
   }
 
+  /** The server has stopped, and cuts what has not ended by itself. */
+  serverStopped(): void {
+    this.#finish(closedHere(1001), true);
+    this.announceNow();
+    this.connectionLost();
+  }
+
   /** The last words when the server stops. */
   goAway(): void {
     if (!this.isOpen) return;
