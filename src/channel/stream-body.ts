@@ -55,14 +55,9 @@ export class StreamBodyQueue {
       return;
     }
     this.#source = source;
-    this.#read(source, sink).then(
-      (isDone) => {
-        if (isDone) this.#continue();
-      },
-      (cause: unknown) => {
-        if (this.#source === source) this.#fail(cause);
-      },
-    );
+    this.#read(source, sink).catch((cause: unknown) => {
+      if (this.#source === source) this.#fail(cause);
+    });
   }
 
   /** Runs a send after everything before it. */
@@ -99,21 +94,21 @@ export class StreamBodyQueue {
     });
   }
 
-  /** @returns false when the source is no longer wanted */
-  async #read(source: Source, sink: StreamSink): Promise<boolean> {
+  async #read(source: Source, sink: StreamSink): Promise<void> {
     for (;;) {
       await sink.ready();
       await untilBudget();
-      if (this.#source !== source) return false;
+      if (this.#source !== source) return;
       const { done, value } = await source.next();
-      if (this.#source !== source) return false;
+      if (this.#source !== source) return;
       if (done === true) break;
       const bytes = chunkBytes(value);
       if (bytes.length > 0) sink.piece(bytes);
     }
     this.#source = undefined;
     sink.end();
-    return true;
+    // At once: a send that came before what stands in line would find no source, and overtake it.
+    this.#continue();
   }
 
   #continue(): void {

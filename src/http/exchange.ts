@@ -123,7 +123,8 @@ export class Exchange {
   /** Writes one piece of a stream, as one chunk. An empty piece writes nothing: it would end the body. */
   write(bytes: Buffer): void {
     if (this.#phase !== "streaming" || bytes.length === 0) return;
-    this.#outbox.append(this.#isChunked ? encodeChunk(bytes) : bytes);
+    // A chunk holds a copy; without one the caller could still change what has not left.
+    this.#outbox.append(this.#isChunked ? encodeChunk(bytes) : Buffer.from(bytes));
   }
 
   /** Writes one piece that is shared by many streams. */
