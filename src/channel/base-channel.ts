@@ -84,12 +84,12 @@ export abstract class BaseChannel implements Channel {
     }
     const outgoing = normalise(data);
     this.check(outgoing);
-    // What the data itself does when it is looked at, in a getter or `toString`, may have closed the channel.
+    const close = options?.close ?? !this.isWebSocket;
+    // What is given may close the channel when it is looked at, in a getter or `toString`.
     if (!this.#isOpen) {
       discard(outgoing.body);
       return false;
     }
-    const close = options?.close ?? !this.isWebSocket;
     if (close) this.#isOpen = false;
     if (this.#streams?.isActive === true) return this.#queue(() => this.transmit(outgoing, close), outgoing.body);
     return this.transmit(outgoing, close);

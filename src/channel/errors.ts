@@ -93,16 +93,23 @@ export function invalidArgument(
   return new ChannelErrorOf("INVALID_ARGUMENT", { argument, expected, received: describe(received) }, options);
 }
 
-/** A short description of any value for an error text: never the whole of it, which may be long or secret. */
+/** A short description of any value for an error text: never the whole of it, which may be long or secret. Never throws. */
 export function describe(value: unknown): string {
   if (value === null || value === undefined) return String(value);
   if (typeof value === "string")
     return value.length > 40 ? `a string of ${value.length} characters` : JSON.stringify(value);
-  if (typeof value === "object") {
-    const constructor: unknown = value.constructor;
-    return typeof constructor === "function" && constructor !== Object ? `a ${constructor.name}` : "a plain object";
-  }
+  if (typeof value === "object") return describeObject(value);
   if (typeof value === "function") return "a function";
   if (typeof value === "number" || typeof value === "boolean") return `${typeof value} ${value}`;
   return `a ${typeof value}`;
+}
+
+function describeObject(value: object): string {
+  try {
+    const constructor: unknown = value.constructor;
+    return typeof constructor === "function" && constructor !== Object ? `a ${constructor.name}` : "a plain object";
+  } catch {
+    // A proxy, or a getter that throws.
+    return "an object that cannot be looked at";
+  }
 }

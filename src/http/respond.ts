@@ -131,16 +131,11 @@ function openBody(response: Response): Source | undefined {
 }
 
 function discardBody(response: Response): void {
-  const body = bodyOf(response);
-  if (isStream(body)) discard(body);
-}
-
-/** A response that cannot even be asked for its body has none to let go of. */
-function bodyOf(response: Response): unknown {
   try {
-    return response.body;
+    const body: unknown = response.body;
+    if (isStream(body)) discard(body);
   } catch {
-    return undefined;
+    // A response that cannot even be asked for its body has none to let go of.
   }
 }
 
