@@ -4,6 +4,7 @@ import { constantResponse } from "../http/constant-response.ts";
 import { Exchange } from "../http/exchange.ts";
 import { HttpChannel } from "../http/http-channel.ts";
 import { checkRequestHead, checkTrailers, hasBody, type RequestFault } from "../http/request-rules.ts";
+import { RequestBody } from "../http/request-body.ts";
 import { respond } from "../http/respond.ts";
 import { asksForWebSocket, checkHandshake, isRefusal } from "../websocket/handshake.ts";
 import type { Connection, Turn } from "./connection.ts";
@@ -30,8 +31,7 @@ export class HttpTurn implements Turn {
   readonly #response: ServerResponse;
   readonly #expects: Arrival["expects"];
   #fault: RequestFault | undefined;
-  #body: Buffer[] | undefined;
-  #bodyBytes = 0;
+  #body: RequestBody | undefined;
   #isWhole = false;
   #isRunning = false;
   #endPending: (() => void) | undefined;
@@ -121,7 +121,7 @@ export class HttpTurn implements Turn {
 
   #readBody(): void {
     const message = this.#message;
-    this.#body = [];
+    this.#body = new RequestBody();
     message.on("data", (chunk: Buffer) => this.#takeBody(chunk));
     message.on("end", () => {
       this.#fault ??= checkTrailers(message);
@@ -131,7 +131,7 @@ export class HttpTurn implements Turn {
   }
 
   #askForBody(): void {
-    const isAwaited = !this.#isWhole && this.#bodyBytes === 0 && this.#fault === undefined;
+    const isAwaited = !this.#isWhole && this.#body?.length === 0 && this.#fault === undefined;
     if (isAwaited && !this.#connection.isClosing) this.#connection.socket.write("HTTP/1.1 100 Continue\r\n\r\n");
   }
 
@@ -139,14 +139,15 @@ export class HttpTurn implements Turn {
     if (!this.#isRunning) this.#connection.checkBacklog();
     // Behind a fault the rest is read and thrown away, so that the client can read the refusal.
     if (this.#fault !== undefined) return;
-    this.#bodyBytes += chunk.length;
-    if (this.#bodyBytes > this.#state.environment.limits.maxBodyBytes) {
+    const body = this.#body;
+    if (body === undefined) return;
+    if (body.length + chunk.length > this.#state.environment.limits.maxBodyBytes) {
       this.#body = undefined;
       this.#fault = { status: 413, rule: "the body is too long" };
       this.#proceed();
       return;
     }
-    this.#body?.push(chunk);
+    body.append(chunk);
   }
 
   #proceed(): void {
@@ -189,7 +190,7 @@ export class HttpTurn implements Turn {
     const request = createStandardRequest(this.#message, {
       response: this.#response,
       trustedHops: settings.trustedHops,
-      ...(this.#body === undefined ? {} : { body: Buffer.concat(this.#body) }),
+      ...(this.#body === undefined ? {} : { body: this.#body.toBuffer() }),
     });
     this.#body = undefined;
     this.#request = request;

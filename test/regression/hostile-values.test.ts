@@ -33,6 +33,7 @@ const values: readonly (readonly [string, () => unknown])[] = [
 ];
 
 class Nameless {
+  readonly value = 1;
   static readonly name = Symbol("no text");
 }
 
@@ -57,8 +58,8 @@ for (const [what, make] of values) {
 }
 
 for (const [what, onError] of [
-  ["rejects", (): Promise<never> => Promise.reject(new Error("the listener fails"))],
-  ["throws what cannot be printed", (): never => throwUnprintable()],
+  ["rejects", (): unknown => Promise.reject(new Error("the listener fails"))],
+  ["throws what cannot be printed", (): unknown => throwUnprintable()],
 ] as const) {
   test(`An error listener that ${what} neither ends the process nor keeps the client waiting [C134]`, async (t) => {
     const printed = t.mock.method(console, "error", (value: unknown) => void inspect(value));
