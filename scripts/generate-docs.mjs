@@ -58,7 +58,8 @@ function limitsPage() {
     "",
     "| what | value | why |",
     "| --- | --- | --- |",
-    "| one turn's work for many channels (`turnBudgetMs`) | 10 ms | a large broadcast leaves room for other work |",
+    `| one turn's work for many channels (\`turnBudgetMs\`) | ${readConstant(source, "turnBudgetMs")} ms | a large broadcast leaves room for other work |`,
+    `| a head that waits for the first piece of its body (\`streamHeadDelayMs\`) | ${readConstant(source, "streamHeadDelayMs")} ms | a body that fails at once is answered with an error |`,
     "| reason of a Close frame | 123 bytes of UTF-8 | RFC 6455 §5.5 |",
     "| payload of a ping | 125 bytes | RFC 6455 §5.5 |",
     "",
@@ -102,6 +103,16 @@ function readLimits(source, typeName) {
         throw new Error(`${typeName}: not what is bounded and what happens then: ${text}`);
       return { name, meaning, atLimit };
     });
+}
+
+/**
+ * @param {string} source
+ * @param {string} name
+ */
+function readConstant(source, name) {
+  const value = new RegExp(`export const ${name} = (\\d+);`).exec(source)?.[1];
+  if (value === undefined) throw new Error(`there is no ${name}`);
+  return value;
 }
 
 /**

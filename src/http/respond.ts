@@ -1,4 +1,4 @@
-import { chunkBytes, isStream } from "../channel/data.ts";
+import { chunkBytes, isStream, type StreamBody } from "../channel/data.ts";
 import type { Environment } from "../channel/environment.ts";
 import { ChannelErrorOf, invalidArgument } from "../channel/errors.ts";
 import { streamHeadDelayMs } from "../channel/limits.ts";
@@ -131,11 +131,17 @@ function openBody(response: Response): Source | undefined {
 }
 
 function discardBody(response: Response): void {
+  const body = streamOf(response);
+  if (body !== undefined) discard(body);
+}
+
+/** A response that cannot even be asked for its body has none to let go of. */
+function streamOf(response: Response): StreamBody | undefined {
   try {
     const body: unknown = response.body;
-    if (isStream(body)) discard(body);
+    return isStream(body) ? body : undefined;
   } catch {
-    // A response that cannot even be asked for its body has none to let go of.
+    return undefined;
   }
 }
 
