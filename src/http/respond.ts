@@ -60,9 +60,13 @@ async function respondWithBody(
 }
 
 async function copy(exchange: Exchange, head: Head, source: Source): Promise<void> {
-  const opening = source.next();
   const delay = setTimeout(() => exchange.startStream(head), streamHeadDelayMs);
-  const first = await opening.finally(() => clearTimeout(delay));
+  let first: Read;
+  try {
+    first = await source.next();
+  } finally {
+    clearTimeout(delay);
+  }
   if (exchange.isAnswered) {
     await copyRest(exchange, first, source);
     return;

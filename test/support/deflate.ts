@@ -1,12 +1,7 @@
-import { constants, deflateRawSync, inflateRawSync } from "node:zlib";
+import { constants, inflateRawSync } from "node:zlib";
 
 const tail = Buffer.of(0, 0, 0xff, 0xff); // RFC 7692, 7.2.1: the sender removes it, the receiver puts it back
 const windowBytes = 32 * 1024;
-
-/** The payload of a compressed message (send it with rsv: 4). Each is a context of its own, which is always legal. */
-export function deflateMessage(message: string | Uint8Array): Buffer {
-  return deflateRawSync(message, { finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, -tail.length);
-}
 
 /** Reads compressed messages in their order, whether or not the sender keeps its context between them. */
 export class MessageInflater {

@@ -86,7 +86,7 @@ export function close(code?: number, reason: Payload = "", options: FrameOptions
   return frame({ ...options, opcode: opcodes.close, payload: closePayload(code, reason) });
 }
 
-export function closePayload(code?: number, reason: Payload = ""): Buffer {
+function closePayload(code?: number, reason: Payload = ""): Buffer {
   if (code === undefined) return Buffer.alloc(0);
   return Buffer.concat([Buffer.of(code >> 8, code & 0xff), Buffer.from(reason)]);
 }

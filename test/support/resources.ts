@@ -22,11 +22,6 @@ export function activeResources(): Record<string, number> {
   return counts;
 }
 
-/** Timers that keep this process alive; one that was unref'd is not seen. */
-export function activeTimers(): number {
-  return activeResources()["Timeout"] ?? 0;
-}
-
 let collect: (() => void) | undefined;
 
 /** Collects twice, with turns between, since finalizers and closing handles let go of more. */
