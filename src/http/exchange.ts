@@ -6,6 +6,8 @@ import { encodeHead, type Head, isFramingField } from "./head.ts";
 
 /** What an exchange tells the connection it belongs to. */
 export type ExchangeListener = {
+  /** The response is about to begin. @returns false if somebody else has begun to answer: then nothing is written */
+  begins?(): boolean;
   /** The last byte of the response was handed to the socket. @param isPersistent - the next request may come */
   finished(isPersistent: boolean): void;
 };
@@ -77,7 +79,7 @@ export class Exchange {
 
   /** Writes a whole response and finishes. */
   answer(head: Head, body: Buffer = empty): void {
-    if (this.#phase !== "unanswered") return;
+    if (!this.#begins()) return;
     this.#decidePersistence(head);
     this.#outbox.append(this.#encodeHead(head, { contentLength: this.#lengthOf(head, body) }));
     if (body.length > 0 && !this.hasNoBody(head.status)) this.#outbox.append(body);
@@ -86,7 +88,7 @@ export class Exchange {
 
   /** Writes the head of a response whose body was not read: for HEAD, or under a status without a body. */
   answerUnread(head: Head): void {
-    if (this.#phase !== "unanswered") return;
+    if (!this.#begins()) return;
     this.#decidePersistence(head);
     // Nobody knows how long the body would have been, and HEAD may leave the length out (RFC 9110 §9.3.2).
     const contentLength = isBodiless(head.status) ? this.#lengthOf(head, empty) : undefined;
@@ -103,7 +105,7 @@ export class Exchange {
 
   /** Writes a whole response that was encoded for this exchange's {@link variant}. */
   answerEncoded(response: Buffer): void {
-    if (this.#phase !== "unanswered") return;
+    if (!this.#begins()) return;
     this.#isPersistent = this.variant !== "closing";
     this.#outbox.append(response);
     this.#finish();
@@ -111,7 +113,7 @@ export class Exchange {
 
   /** Writes the head of a response whose length is not known. */
   startStream(head: Head): void {
-    if (this.#phase !== "unanswered") return;
+    if (!this.#begins()) return;
     this.#phase = "streaming";
     // HTTP/1.0 has no chunks: there the end of the connection is the end of the body (RFC 9112 §6.3).
     this.#isChunked = this.request.minorVersion > 0;
@@ -152,6 +154,13 @@ export class Exchange {
   abandon(): void {
     this.#phase = "finished";
     this.#outbox.clear();
+  }
+
+  #begins(): boolean {
+    if (this.#phase !== "unanswered") return false;
+    if (this.#listener.begins?.() !== false) return true;
+    this.abandon();
+    return false;
   }
 
   #decidePersistence(head: Head): void {

@@ -28,6 +28,7 @@ export type Listeners = {
 export function createListeners(handler: RequestHandler, options: ListenerOptions = {}): Listeners {
   checkListenerOptions(options);
   const acceptor = createAcceptor(handler, options);
+  acceptor.state.isMounted = true;
   return {
     request: (message, response) => acceptor.request(message, response),
     // Node types the socket as any stream, since servers can be given streams of their own; those have no descriptor.

@@ -10,6 +10,7 @@ import { asksForWebSocket, checkHandshake, isRefusal } from "../websocket/handsh
 import type { Connection, Turn } from "./connection.ts";
 import { dispatch } from "./dispatch.ts";
 import { channelResponse, closeOpening, registerOpening, runUse, type UseChannel } from "./opening.ts";
+import { presetFields, shield } from "./node-response.ts";
 import type { ServerState } from "./server-state.ts";
 import { createStandardRequest } from "./standard-request.ts";
 
@@ -34,6 +35,7 @@ export class HttpTurn implements Turn {
   #body: RequestBody | undefined;
   #isWhole = false;
   #isRunning = false;
+  #isAnsweredElsewhere = false;
   #endPending: (() => void) | undefined;
   #exchange: Exchange | undefined;
   #request: Request | undefined;
@@ -55,10 +57,12 @@ export class HttpTurn implements Turn {
     // A client that goes away in the middle of a body makes both of them fail; the connection notices by itself.
     message.on("error", ignore);
     this.#response.on("error", ignore);
-    if (this.#connection.isClosing) {
+    // Middleware before a mounted handler may have answered already.
+    if (this.#connection.isClosing || this.#response.headersSent) {
       message.resume();
       return;
     }
+    if (this.#state.isMounted) this.#watchOthers();
     this.#fault =
       this.#state.refusal() ?? checkRequestHead(message, this.#state.environment.limits) ?? this.#checkExpectations();
     if (hasBody(message) && !message.readableEnded) this.#readBody();
@@ -108,7 +112,7 @@ export class HttpTurn implements Turn {
   }
 
   get #isFinished(): boolean {
-    return this.#exchange?.isFinished === true;
+    return this.#isAnsweredElsewhere || this.#exchange?.isFinished === true;
   }
 
   #checkExpectations(): RequestFault | undefined {
@@ -117,6 +121,27 @@ export class HttpTurn implements Turn {
     // The Connection field did not ask for an upgrade, or Node would not have brought it here.
     const result = checkHandshake(this.#message);
     return isRefusal(result) ? result : { status: 400, rule: "the Connection field lacks upgrade" };
+  }
+
+  /** A time limit of the framework, or its error handler, may answer while the handler runs or its channel is parked. */
+  #watchOthers(): void {
+    const response = this.#response;
+    // Within their call of `end`, so that nothing can be written behind it. Behind an own answer there is no such call.
+    response.once("prefinish", () => {
+      this.#isAnsweredElsewhere = true;
+      this.#endPending?.();
+      this.#exchange?.abandon();
+      this.#channel?.supersede();
+      response.once("finish", () => this.#makeRoom(true));
+    });
+  }
+
+  #begins(): boolean {
+    if (!this.#state.isMounted) return true;
+    if (this.#response.headersSent) return false;
+    // What others write from now on would get into the middle of this response.
+    shield(this.#response);
+    return true;
   }
 
   #readBody(): void {
@@ -151,7 +176,8 @@ export class HttpTurn implements Turn {
   }
 
   #proceed(): void {
-    if (!this.#isRunning || this.#exchange !== undefined || this.#connection.isClosing) return;
+    if (!this.#isRunning || this.#isAnsweredElsewhere) return;
+    if (this.#exchange !== undefined || this.#connection.isClosing) return;
     if (this.#fault !== undefined) this.#refuse(this.#fault);
     else if (this.#isWhole) this.#run();
   }
@@ -164,7 +190,7 @@ export class HttpTurn implements Turn {
       {
         environment: this.#state.environment,
         mayPersist: () => this.#state.status === "running" && !this.#connection.hasEnded && this.#fault === undefined,
-        listener: { finished: (isPersistent) => this.#finished(isPersistent) },
+        listener: { begins: () => this.#begins(), finished: (isPersistent) => this.#finished(isPersistent) },
         presetFields: presetFields(this.#response),
       },
     );
@@ -208,6 +234,7 @@ export class HttpTurn implements Turn {
     this.#endPending?.();
     // Whoever answers late learns here that the client has left, as with a channel that was open at first.
     if (this.#connection.isClosing) channel.clientLeft();
+    else if (exchange.isFinished) channel.supersede();
     runUse(use, channel);
     this.#placeholder = channelResponse();
     return this.#placeholder;
@@ -253,25 +280,19 @@ export class HttpTurn implements Turn {
 
   /** Lets the next request have its turn, if there may be one. */
   #makeWay(isPersistent: boolean): void {
-    const connection = this.#connection;
     const response = this.#response;
     // Node learns that the response is complete from this event alone: it then lets the next response have the socket,
     // and does not take the end of the connection for that of a request in progress.
     response.finished = true;
     response.emit("finish");
+    this.#makeRoom(isPersistent);
+  }
+
+  #makeRoom(isPersistent: boolean): void {
+    const connection = this.#connection;
     if (isPersistent && !connection.hasEnded && this.#state.status === "running") connection.done(this);
     else connection.end();
   }
-}
-
-/** What a framework, or middleware before a mounted handler, has set on Node's response: CORS fields, for example. */
-function presetFields(response: ServerResponse): [string, string][] {
-  const fields: [string, string][] = [];
-  for (const name of response.getHeaderNames()) {
-    const value = response.getHeader(name) ?? [];
-    for (const line of Array.isArray(value) ? value : [value]) fields.push([name, String(line)]);
-  }
-  return fields;
 }
 
 function ignore(): void {

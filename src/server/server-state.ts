@@ -21,6 +21,8 @@ export class ServerState {
   readonly settings: ServerSettings;
   readonly heartbeat: Heartbeat;
   status: ServerStatus = "running";
+  /** Others have Node's response objects in their hands, too. */
+  isMounted = false;
   /** Channels get their last words, and one that is taken now gets them at once. */
   isDismissing = false;
   #pendingRequests = 0;
