@@ -26,11 +26,11 @@ export type Limits = {
   readonly maxPipelinedBytes: number;
   /** Requests that a client may send behind one that is not answered yet. Over it: the connection is dropped. */
   readonly maxPipelinedRequests: number;
-  /** Connections of the server in total. Over it: 503 and the connection closes. */
+  /** Connections of the server in total. Over it: 503 and the connection closes; over twice as many: it is cut. */
   readonly maxConnections: number;
   /**
    * Connections from one socket address; behind a proxy all clients share one, hence a default as large as the total.
-   * Over it: 503 and the connection closes.
+   * Over it: 503 and the connection closes; over twice as many: it is cut.
    */
   readonly maxConnectionsPerAddress: number;
   /** Bytes that wait for a client while an application should send no more. At it: `drained()` waits. */
@@ -63,8 +63,8 @@ export type Limits = {
   /** How long a ping may stay without any byte in answer, in milliseconds. Over it: cut, status `abnormal`. */
   readonly pongTimeoutMs: number;
   /**
-   * How long a connection may stay open between two requests, in milliseconds; one whose request is parked or streams
-   * has no limit. Over it: the connection closes.
+   * How long a connection may stay open between two requests, or take nothing of a complete answer, in milliseconds; one
+   * whose request is parked or streams has no limit. Over it: the connection closes.
    */
   readonly idleTimeoutMs: number;
   /** How long the header lines of a request may take, in milliseconds. Over it: 408 and the connection closes. */

@@ -29,7 +29,10 @@ export class Acceptor {
       return;
     }
     const ofAddress = this.#connectionsOfAddress.get(connection.remoteAddress) ?? 0;
-    if (this.connections.size > maxConnections || ofAddress > maxConnectionsPerAddress) connection.refuse(503);
+    const share = Math.max(this.connections.size / maxConnections, ofAddress / maxConnectionsPerAddress);
+    // One that was refused lingers until its client has read that: these must not become too many, either.
+    if (share > 2) connection.cut();
+    else if (share > 1) connection.refuse(503);
   }
 
   /** Listener of `request`. */

@@ -273,9 +273,18 @@ export class HttpTurn implements Turn {
 
   #finished(isPersistent: boolean): void {
     const { socket } = this.#connection;
-    // A client that does not read its answers gets no more of them: they would pile up in memory.
-    if (isPersistent && socket.writableNeedDrain) socket.once("drain", () => this.#makeWay(true));
-    else this.#makeWay(isPersistent);
+    if (!isPersistent || !socket.writableNeedDrain) {
+      this.#makeWay(isPersistent);
+      return;
+    }
+    // A client that does not read its answers gets no more of them: they would pile up in memory. And the last one is
+    // not kept for ever: it may take its time, as long as the client takes any of it.
+    const destroy = (): void => void socket.destroy();
+    socket.setTimeout(this.#state.environment.limits.idleTimeoutMs, destroy);
+    socket.once("drain", () => {
+      socket.setTimeout(0, destroy);
+      this.#makeWay(true);
+    });
   }
 
   /** Lets the next request have its turn, if there may be one. */

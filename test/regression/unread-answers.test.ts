@@ -45,13 +45,30 @@ test("An answer that closes the connection is written to its end, however late t
   assert.equal(await client.expectEnd(), "fin");
 });
 
-test("A client that reads nothing of such an answer is let go of after the idle time", async () => {
-  await start((request) => withChannel(request, (channel) => void channel.send(large)), { idleTimeoutMs: 200 });
+for (const connection of ["close", "keep-alive"]) {
+  test(`A client that reads nothing of a whole answer is let go of after the idle time (${connection})`, async () => {
+    await start((request) => withChannel(request, (channel) => void channel.send(large)), { idleTimeoutMs: 200 });
+    const client = await connectRaw(server.port);
+    client.pause();
+    client.write(`GET / HTTP/1.1\r\nHost: a\r\nConnection: ${connection}\r\n\r\n`);
+    await delay(600);
+    assert.equal(await within(1000, server.stop({ timeoutMs: 5000 }), "stop"), true);
+  });
+}
+
+test("A client that reads a whole answer slowly gets all of it, however long beyond the idle time that takes", async () => {
+  await start((request) => withChannel(request, (channel) => void channel.send(large)), { idleTimeoutMs: 600 });
   const client = await connectRaw(server.port);
-  client.pause();
-  client.write("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
-  await delay(600);
-  assert.equal(await within(1000, server.stop({ timeoutMs: 5000 }), "stop"), true);
+  client.write(get);
+  for (let part = 0; part < 9; part++) {
+    client.pause();
+    await delay(100);
+    client.resume();
+    await eventually(() => assert.ok(client.unread.length >= ((part + 1) * large.length) / 10));
+  }
+  assert.equal((await client.readResponse({ timeoutMs: 4000 })).body.length, large.length);
+  client.write(get);
+  await client.readHead();
 });
 
 test("A client that reads no answers has few of its pipelined requests handled [C124]", async () => {
