@@ -3,14 +3,14 @@ import { ChannelErrorOf } from "../channel/errors.ts";
 import { constantResponse } from "../http/constant-response.ts";
 import { Exchange } from "../http/exchange.ts";
 import { HttpChannel } from "../http/http-channel.ts";
-import { checkRequestHead, checkTrailers, hasBody, type RequestFault } from "../http/request-rules.ts";
-import { RequestBody } from "../http/request-body.ts";
+import { checkRequestHead, type RequestFault } from "../http/request-rules.ts";
 import { respond } from "../http/respond.ts";
 import { asksForWebSocket, checkHandshake, isRefusal } from "../websocket/handshake.ts";
 import type { Connection, Turn } from "./connection.ts";
 import { dispatch } from "./dispatch.ts";
 import { channelResponse, closeOpening, registerOpening, runUse, type UseChannel } from "./opening.ts";
 import { presetFields, shield } from "./node-response.ts";
+import { RequestIntake } from "./request-intake.ts";
 import type { ServerState } from "./server-state.ts";
 import { createStandardRequest } from "./standard-request.ts";
 
@@ -31,9 +31,7 @@ export class HttpTurn implements Turn {
   readonly #message: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #expects: Arrival["expects"];
-  #fault: RequestFault | undefined;
-  #body: RequestBody | undefined;
-  #isWhole = false;
+  #intake: RequestIntake | undefined;
   #isRunning = false;
   #isAnsweredElsewhere = false;
   #endPending: (() => void) | undefined;
@@ -63,10 +61,17 @@ export class HttpTurn implements Turn {
       return;
     }
     if (this.#state.isMounted) this.#watchOthers();
-    this.#fault =
-      this.#state.refusal() ?? checkRequestHead(message, this.#state.environment.limits) ?? this.#checkExpectations();
-    if (hasBody(message) && !message.readableEnded) this.#readBody();
-    else this.#isWhole = true;
+    const { limits } = this.#state.environment;
+    const fault = this.#state.refusal() ?? checkRequestHead(message, limits) ?? this.#checkExpectations();
+    this.#intake = new RequestIntake(message, fault, {
+      maxBodyBytes: limits.maxBodyBytes,
+      listener: {
+        piece: () => {
+          if (!this.#isRunning) this.#connection.checkBacklog();
+        },
+        settled: () => this.#proceed(),
+      },
+    });
     this.#connection.enqueue(this);
   }
 
@@ -83,11 +88,7 @@ export class HttpTurn implements Turn {
   }
 
   breakOff(fault: RequestFault): boolean {
-    // Node knows before this turn does that the body is whole.
-    if (this.#isWhole || this.#message.complete) return false;
-    this.#fault ??= fault;
-    this.#proceed();
-    return true;
+    return this.#intake?.breakOff(fault) === true;
   }
 
   clientEnded(): void {
@@ -109,6 +110,11 @@ export class HttpTurn implements Turn {
 
   goAway(): void {
     this.#channel?.goAway();
+  }
+
+  /** Whether the client and the server both go on. */
+  get #mayPersist(): boolean {
+    return this.#state.status === "running" && !this.#connection.hasEnded;
   }
 
   get #isFinished(): boolean {
@@ -144,42 +150,17 @@ export class HttpTurn implements Turn {
     return true;
   }
 
-  #readBody(): void {
-    const message = this.#message;
-    this.#body = new RequestBody();
-    message.on("data", (chunk: Buffer) => this.#takeBody(chunk));
-    message.on("end", () => {
-      this.#fault ??= checkTrailers(message);
-      this.#isWhole = true;
-      this.#proceed();
-    });
-  }
-
   #askForBody(): void {
-    const isAwaited = !this.#isWhole && this.#body?.length === 0 && this.#fault === undefined;
-    if (isAwaited && !this.#connection.isClosing) this.#connection.socket.write("HTTP/1.1 100 Continue\r\n\r\n");
-  }
-
-  #takeBody(chunk: Buffer): void {
-    if (!this.#isRunning) this.#connection.checkBacklog();
-    // Behind a fault the rest is read and thrown away, so that the client can read the refusal.
-    if (this.#fault !== undefined) return;
-    const body = this.#body;
-    if (body === undefined) return;
-    if (body.length + chunk.length > this.#state.environment.limits.maxBodyBytes) {
-      this.#body = undefined;
-      this.#fault = { status: 413, rule: "the body is too long" };
-      this.#proceed();
-      return;
-    }
-    body.append(chunk);
+    if (this.#intake?.isAwaited !== true || this.#connection.isClosing) return;
+    this.#connection.socket.write("HTTP/1.1 100 Continue\r\n\r\n");
   }
 
   #proceed(): void {
     if (!this.#isRunning || this.#isAnsweredElsewhere) return;
     if (this.#exchange !== undefined || this.#connection.isClosing) return;
-    if (this.#fault !== undefined) this.#refuse(this.#fault);
-    else if (this.#isWhole) this.#run();
+    const intake = this.#intake;
+    if (intake?.fault !== undefined) this.#refuse(intake.fault);
+    else if (intake?.isWhole === true) this.#run(intake.takeBody());
   }
 
   #openExchange(): Exchange {
@@ -189,7 +170,7 @@ export class HttpTurn implements Turn {
       this.#connection.socket,
       {
         environment: this.#state.environment,
-        mayPersist: () => this.#state.status === "running" && !this.#connection.hasEnded && this.#fault === undefined,
+        mayPersist: () => this.#mayPersist && this.#intake?.fault === undefined,
         listener: { begins: () => this.#begins(), finished: (isPersistent) => this.#finished(isPersistent) },
         presetFields: presetFields(this.#response),
       },
@@ -204,7 +185,7 @@ export class HttpTurn implements Turn {
     constantResponse(this.#openExchange(), status, fields);
   }
 
-  #run(): void {
+  #run(body: Buffer | undefined): void {
     this.#connection.requestIsComplete();
     const exchange = this.#openExchange();
     const { settings } = this.#state;
@@ -216,9 +197,8 @@ export class HttpTurn implements Turn {
     const request = createStandardRequest(this.#message, {
       response: this.#response,
       trustedHops: settings.trustedHops,
-      ...(this.#body === undefined ? {} : { body: this.#body.toBuffer() }),
+      ...(body === undefined ? {} : { body }),
     });
-    this.#body = undefined;
     this.#request = request;
     registerOpening(request, { take: (use) => this.#take(use, request, exchange) });
     dispatch(settings, request, {
@@ -298,9 +278,8 @@ export class HttpTurn implements Turn {
   }
 
   #makeRoom(isPersistent: boolean): void {
-    const connection = this.#connection;
-    if (isPersistent && !connection.hasEnded && this.#state.status === "running") connection.done(this);
-    else connection.end();
+    if (isPersistent && this.#mayPersist) this.#connection.done(this);
+    else this.#connection.end();
   }
 }
 

@@ -15,6 +15,7 @@ import { awaitClose } from "./await-close.ts";
 import { encodeClose, encodeMessage, encodePing, encodePong, frameOf } from "./frame.ts";
 import type { Heartbeat, Watched } from "./heartbeat.ts";
 import { createReceiver } from "./receiver.ts";
+import { StallWatch } from "./stall-watch.ts";
 
 const noData = Buffer.alloc(0);
 
@@ -38,11 +39,11 @@ export class WebSocketChannel extends BaseChannel implements Watched {
   readonly #outbox: Outbox;
   readonly #receiver: Writable;
   readonly #mailbox: Mailbox;
+  readonly #stallWatch: StallWatch;
   #hasStarted = false;
   #hasSentClose = false;
   #hasReceivedClose = false;
   #stopAwaiting: (() => void) | undefined;
-  #stallTimer: NodeJS.Timeout | undefined;
 
   constructor(request: Request, socket: Socket, options: WebSocketOptions) {
     super(request, options.environment);
@@ -55,6 +56,7 @@ export class WebSocketChannel extends BaseChannel implements Watched {
       roomAgain: () => this.#resumeReading(),
       failed: (cause) => this.handlerFailed("onReceive", cause),
     });
+    this.#stallWatch = new StallWatch(this.#mailbox, limits.receiveStallTimeoutMs, () => this.overflow());
     this.#receiver = createReceiver(limits, {
       message: (message) => {
         if (this.isOpen) this.#mailbox.deliver(message);
@@ -273,28 +275,18 @@ export class WebSocketChannel extends BaseChannel implements Watched {
     this.#socket.pause();
     // While nothing is read, nothing is heard: the peer must not be taken for dead.
     this.#options.heartbeat.forget(this);
-    this.#watchStall();
-  }
-
-  #watchStall(): void {
-    const { handledCount } = this.#mailbox;
-    this.#stallTimer = setTimeout(() => {
-      if (this.#mailbox.handledCount > handledCount) this.#watchStall();
-      else this.#closeWith(1013, closedWith("overflow", 1013, "", false));
-    }, this.environment.limits.receiveStallTimeoutMs);
+    this.#stallWatch.start();
   }
 
   #resumeReading(): void {
-    if (this.#stallTimer === undefined) return;
-    clearTimeout(this.#stallTimer);
-    this.#stallTimer = undefined;
+    if (!this.#stallWatch.isOn) return;
+    this.#stallWatch.stop();
     if (this.closed === undefined) this.#options.heartbeat.watch(this);
     this.#socket.resume();
   }
 
   #stopTimers(): void {
     this.#stopAwaiting?.();
-    clearTimeout(this.#stallTimer);
-    this.#stallTimer = undefined;
+    this.#stallWatch.stop();
   }
 }
