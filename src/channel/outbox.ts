@@ -5,6 +5,9 @@ import { flushAtEndOfTurn } from "./turn.ts";
 /** Above this size a copy costs more than the second buffer of a gathering write. */
 const largestJoinedBytes = 64 * 1024;
 
+/** A piece of a few bytes takes a hundred times its size while it waits by itself: so many are joined early. */
+const mostPieces = 1024;
+
 /** The pieces that were joined last: a broadcast gives the same pieces to every member of a group. */
 let lastPieces: readonly Buffer[] = [];
 let lastJoined: Buffer = Buffer.alloc(0);
@@ -53,7 +56,7 @@ export class Outbox {
     this.#pieceBytes += piece.length;
     if (this.#isHeld) return;
     // A burst in one turn goes to the kernel while it still has room, instead of running into the hard limit.
-    if (this.#pieceBytes >= this.#limits.softBufferedBytes) this.flush();
+    if (this.#pieceBytes >= this.#limits.softBufferedBytes || this.#pieces.length >= mostPieces) this.flush();
     else if (!this.#isScheduled) {
       this.#isScheduled = true;
       flushAtEndOfTurn(this);

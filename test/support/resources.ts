@@ -24,13 +24,23 @@ export function activeResources(): Record<string, number> {
 
 let collect: (() => void) | undefined;
 
-/** Collects twice, with turns between, since finalizers and closing handles let go of more. */
-export async function collectGarbage(): Promise<void> {
+/** What is in use at this very moment of a turn. */
+export function heapUsedNow(): number {
+  collectNow();
+  return process.memoryUsage().heapUsed;
+}
+
+function collectNow(): void {
   const { gc } = globalThis;
   collect ??= gc === undefined ? exposedCollector() : () => gc();
+  collect();
+}
+
+/** Collects twice, with turns between, since finalizers and closing handles let go of more. */
+export async function collectGarbage(): Promise<void> {
   for (let round = 0; round < 2; round++) {
     await nextCheck();
-    collect();
+    collectNow();
   }
   await nextCheck();
 }
