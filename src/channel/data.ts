@@ -1,4 +1,4 @@
-import { invalidArgument } from "./errors.ts";
+import { invalidArgument, unknownName } from "./errors.ts";
 import { bytesOf, type Message } from "./message.ts";
 
 /** A source that is read to its end while it is sent, one chunk for each piece it yields. */
@@ -47,7 +47,7 @@ export function isAnswer(data: Data): data is Answer {
   if (Symbol.asyncIterator in data) return false;
   for (const key of Object.keys(data)) {
     if (key !== "status" && key !== "headers" && key !== "body") {
-      throw invalidArgument("data", `${allowed}; use JSON.stringify for other objects`, `an object with "${key}"`);
+      throw unknownName("data", `${allowed}; use JSON.stringify for other objects`, key);
     }
   }
   return true;

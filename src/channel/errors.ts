@@ -11,7 +11,7 @@ export type ErrorDetails = {
   /** `withChannel` was given a request that has no channel to give. */
   readonly CHANNEL_UNAVAILABLE: { readonly reason: string };
   /** The server could not listen on the address it was given. */
-  readonly LISTEN_FAILED: { readonly hostname: string; readonly port: number };
+  readonly LISTEN_FAILED: { readonly hostname: string; readonly port: number; readonly reason: string };
   /** The server listens but could not take a connection: mostly for want of descriptors. */
   readonly ACCEPT_FAILED: { readonly hostname: string; readonly port: number };
   /** A function of the application threw or rejected. */
@@ -37,11 +37,12 @@ const messages: { readonly [Code in ErrorCode]: (details: ErrorDetails[Code]) =>
   HANDLER_ALREADY_SET: (d) =>
     `${d.handler} is set already: a channel takes one handler of each sort. Delegate to a variable to change it`,
   CHANNEL_UNAVAILABLE: (d) => `No channel for this request: ${d.reason}`,
-  LISTEN_FAILED: (d) => `The server cannot listen on ${d.hostname} port ${d.port}`,
+  LISTEN_FAILED: (d) => `The server cannot listen on ${d.hostname} port ${d.port}: ${d.reason}`,
   ACCEPT_FAILED: (d) => `The server on ${d.hostname} port ${d.port} could not take a connection`,
   HANDLER_FAILED: (d) =>
     `The ${d.handler} handler${d.channelId === undefined ? "" : ` of channel ${d.channelId}`} threw`,
-  HANDLER_RETURNED_NOTHING: (d) => `A request handler must return a Response, but it returned ${d.received}`,
+  HANDLER_RETURNED_NOTHING: (d) =>
+    `A request handler must return a Response, or what withChannel gives, but it returned ${d.received}`,
   ANSWERED_TWICE: (d) => `The handler took channel ${d.channelId} and returned another response, too`,
   BODY_FAILED: (d) =>
     `A body could not be sent${d.channelId === undefined ? "" : ` on channel ${d.channelId}`}: ${d.reason}`,
@@ -91,6 +92,11 @@ export function invalidArgument(
   options?: ErrorOptions,
 ): ChannelErrorOf<"INVALID_ARGUMENT"> {
   return new ChannelErrorOf("INVALID_ARGUMENT", { argument, expected, received: describe(received) }, options);
+}
+
+/** As {@link invalidArgument}, for an object with a name in it that is none of those it may have. */
+export function unknownName(argument: string, expected: string, name: string): ChannelErrorOf<"INVALID_ARGUMENT"> {
+  return new ChannelErrorOf("INVALID_ARGUMENT", { argument, expected, received: `an object with ${describe(name)}` });
 }
 
 /** A short description of any value for an error text: never the whole of it, which may be long or secret. Never throws. */

@@ -1,4 +1,4 @@
-import { invalidArgument } from "./errors.ts";
+import { invalidArgument, unknownName } from "./errors.ts";
 
 /**
  * Every bound of the library, once. A number outside its range throws when the server is made.
@@ -170,7 +170,7 @@ function fillIn<Numbers extends object>(given: Partial<Numbers>, defaults: Numbe
   const filled = { ...defaults };
   for (const [name, value] of Object.entries(given)) {
     if (!Object.hasOwn(defaults, name)) {
-      throw invalidArgument(argument, `an object with only ${Object.keys(defaults).join(", ")}`, name);
+      throw unknownName(argument, `an object with only ${Object.keys(defaults).join(", ")}`, name);
     }
     if (value === undefined) continue;
     const lowest = name === "pingIntervalMs" ? 0 : 1;

@@ -1,6 +1,6 @@
 import type { ServerOptions as TlsServerOptions } from "node:https";
 import type { Environment } from "../channel/environment.ts";
-import { type ErrorListener, invalidArgument } from "../channel/errors.ts";
+import { type ErrorListener, invalidArgument, unknownName } from "../channel/errors.ts";
 import { type Limits, resolveLimits } from "../channel/limits.ts";
 import { Acceptor } from "./acceptor.ts";
 import { type AllowedOrigins, checkAllowedOrigins } from "./origin.ts";
@@ -76,7 +76,7 @@ export function checkListenerOptions(options: ListenerOptions): void {
 export function checkNames(options: object, allowed: readonly string[]): void {
   if (typeof options !== "object" || options === null) throw invalidArgument("options", "an object", options);
   const unknown = Object.keys(options).find((name) => !allowed.includes(name));
-  if (unknown !== undefined) throw invalidArgument("options", `an object with only ${allowed.join(", ")}`, unknown);
+  if (unknown !== undefined) throw unknownName("options", `an object with only ${allowed.join(", ")}`, unknown);
 }
 
 function createEnvironment({ limits, onError, serverHeader }: ListenerOptions): Environment {

@@ -94,7 +94,10 @@ function listen(server: NodeServer, acceptor: Acceptor, options: ServeOptions): 
   const { port = defaultPort, hostname = defaultHostname } = options;
   const sockets = options.tls === undefined ? new Set<Socket>() : trackSockets(server);
   return new Promise((resolve, reject) => {
-    const failed = (cause: Error): void => reject(new ChannelErrorOf("LISTEN_FAILED", { hostname, port }, { cause }));
+    const failed = (cause: NodeJS.ErrnoException): void => {
+      const reason = cause.code ?? cause.message;
+      reject(new ChannelErrorOf("LISTEN_FAILED", { hostname, port, reason }, { cause }));
+    };
     server.once("error", failed);
     server.listen(port, hostname, () => {
       server.off("error", failed);

@@ -233,7 +233,8 @@ test("a port that is taken rejects with LISTEN_FAILED, with the address and the 
   const { port } = await setStage(t);
   const error: unknown = await serve(() => new Response(), { port }).catch((cause: unknown) => cause);
   assert.ok(isChannelError(error) && error.code === "LISTEN_FAILED");
-  assert.deepEqual(error.details, { hostname: "127.0.0.1", port });
+  assert.deepEqual(error.details, { hostname: "127.0.0.1", port, reason: "EADDRINUSE" });
+  assert.equal(error.message, `The server cannot listen on 127.0.0.1 port ${port}: EADDRINUSE`);
   assert.equal((error.cause as NodeJS.ErrnoException).code, "EADDRINUSE");
 });
 
