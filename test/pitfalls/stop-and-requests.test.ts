@@ -65,6 +65,21 @@ pitfall("when stopping is done, every channel has ended, once [C138] [C140] [P48
   },
 });
 
+pitfall("an answer that is given while the server stops says that the connection ends [C141] [P26]", {
+  naive: /keep-alive/,
+  async check({ port, log, stop }) {
+    const client = await connectRaw(port);
+    client.write(getRequest("/slow"));
+    await log.waitFor("request /slow");
+    const stopped = stop({ timeoutMs: 1000 });
+    const response = await client.readResponse();
+    assert.equal(response.text, "slow");
+    assert.equal(response.header("connection"), "close");
+    client.end();
+    await stopped;
+  },
+});
+
 for (const [what, fields] of [
   ["a second Host", "Host: a\r\nHost: b\r\n"],
   ["an empty Host", "Host:\r\n"],
