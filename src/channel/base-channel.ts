@@ -1,4 +1,5 @@
 import type { Channel, ChannelKind, CloseHandler, PingHandler, ReceiveHandler, SendOptions } from "./channel.ts";
+import { checkOptions } from "./check-options.ts";
 import { type Data, isStream, type NormalBody } from "./data.ts";
 import type { Environment } from "./environment.ts";
 import { ChannelErrorOf, type HandlerName, invalidArgument } from "./errors.ts";
@@ -13,6 +14,8 @@ import { StreamBodyQueue } from "./stream-body.ts";
 
 /** Told once that a channel is closed. The same function serves any number of channels. */
 export type DepartureListener = (channel: BaseChannel) => void;
+
+const sendOptionNames = ["close"];
 
 let channelCount = 0;
 
@@ -82,6 +85,7 @@ export abstract class BaseChannel implements Channel {
       discard(sourceOf(data));
       return false;
     }
+    if (options !== undefined) checkOptions("options", options, sendOptionNames);
     const outgoing = normalise(data);
     this.check(outgoing);
     const close = options?.close ?? !this.isWebSocket;

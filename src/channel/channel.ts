@@ -51,7 +51,7 @@ export type Channel = {
    *
    * @returns true when the data is accepted for output, which is not yet delivered; false when the channel is closed, or
    *   when this send found more waiting than `limits.maxBufferedBytes` and closed it with status `overflow`
-   * @throws ChannelError `INVALID_ARGUMENT` for data, a status or a header that cannot be sent; nothing is written then
+   * @throws ChannelError `INVALID_ARGUMENT` for data, a status, a header or an option that cannot be; nothing is written then
    *   and the channel stays open
    */
   send(data: Data, options?: SendOptions): boolean;

@@ -1,4 +1,5 @@
-import { invalidArgument, unknownName } from "./errors.ts";
+import { checkOptions } from "./check-options.ts";
+import { invalidArgument } from "./errors.ts";
 
 /**
  * Every bound of the library, once. A number outside its range throws when the server is made.
@@ -166,12 +167,9 @@ export function resolveHistoryLimits(given: Partial<HistoryLimits>): HistoryLimi
 }
 
 function fillIn<Numbers extends object>(given: Partial<Numbers>, defaults: Numbers, argument: string): Numbers {
-  if (typeof given !== "object" || given === null) throw invalidArgument(argument, "an object of numbers", given);
+  checkOptions(argument, given, Object.keys(defaults));
   const filled = { ...defaults };
   for (const [name, value] of Object.entries(given)) {
-    if (!Object.hasOwn(defaults, name)) {
-      throw unknownName(argument, `an object with only ${Object.keys(defaults).join(", ")}`, name);
-    }
     if (value === undefined) continue;
     const lowest = name === "pingIntervalMs" ? 0 : 1;
     const highest = name.endsWith("Ms") ? longestTimerMs : Number.MAX_SAFE_INTEGER;

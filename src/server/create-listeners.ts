@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Socket } from "node:net";
-import { checkListenerOptions, createAcceptor, type ListenerOptions } from "./options.ts";
+import { checkHandler, checkListenerOptions, createAcceptor, type ListenerOptions } from "./options.ts";
 import type { RequestHandler, ServerStatus } from "./server-state.ts";
 import { type StopOptions, stopAcceptor } from "./stop.ts";
 
@@ -26,6 +26,7 @@ export type Listeners = {
  * @throws ChannelError `INVALID_ARGUMENT` for options that cannot be
  */
 export function createListeners(handler: RequestHandler, options: ListenerOptions = {}): Listeners {
+  checkHandler(handler);
   checkListenerOptions(options);
   const acceptor = createAcceptor(handler, options);
   acceptor.state.isMounted = true;

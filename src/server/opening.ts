@@ -1,4 +1,5 @@
 import { FastResponse } from "srvx/node";
+import { checkOptions } from "../channel/check-options.ts";
 import type { BaseChannel } from "../channel/base-channel.ts";
 import type { Channel } from "../channel/channel.ts";
 import { ChannelErrorOf, invalidArgument } from "../channel/errors.ts";
@@ -13,6 +14,8 @@ export type Opening = {
   /** Makes the channel and hands it over. @returns the response that stands for the channel */
   take(use: UseChannel, options: HandshakeOptions): Response;
 };
+
+const handshakeOptionNames = ["protocol", "headers"];
 
 const openings = new WeakMap<Request, Opening>();
 
@@ -44,6 +47,7 @@ export function channelResponse(): Response {
  */
 export function withChannel(request: Request, use: UseChannel, options: HandshakeOptions = {}): Response {
   if (typeof use !== "function") throw invalidArgument("use", "a function that takes a channel", use);
+  checkOptions("options", options, handshakeOptionNames);
   const opening = openings.get(request);
   if (opening === undefined) {
     const reason = "pass the request that the handler was given, once, before it is answered; a copy has no channel";

@@ -1,6 +1,7 @@
 import type { ServerOptions as TlsServerOptions } from "node:https";
+import { checkOptions } from "../channel/check-options.ts";
 import type { Environment } from "../channel/environment.ts";
-import { type ErrorListener, invalidArgument, unknownName } from "../channel/errors.ts";
+import { type ErrorListener, invalidArgument } from "../channel/errors.ts";
 import { type Limits, resolveLimits } from "../channel/limits.ts";
 import { Acceptor } from "./acceptor.ts";
 import { type AllowedOrigins, checkAllowedOrigins } from "./origin.ts";
@@ -41,9 +42,13 @@ export type ServeOptions = ListenerOptions & {
 const listenerOptionNames = ["allowedOrigins", "trustProxy", "serverHeader", "onError", "limits"];
 const serveOptionNames = [...listenerOptionNames, "port", "hostname", "tls"];
 
+/** Throws for what is no handler. Checked before the options, in whose place it is easily given. */
+export function checkHandler(handler: unknown): void {
+  if (typeof handler !== "function") throw invalidArgument("handler", "a function that takes a Request", handler);
+}
+
 /** Checks what was given and makes the acceptor for it. Throws `INVALID_ARGUMENT`. */
 export function createAcceptor(handler: RequestHandler, options: ListenerOptions): Acceptor {
-  if (typeof handler !== "function") throw invalidArgument("handler", "a function that takes a Request", handler);
   const state = new ServerState({
     handler,
     environment: createEnvironment(options),
@@ -55,7 +60,7 @@ export function createAcceptor(handler: RequestHandler, options: ListenerOptions
 
 /** Throws for what `serve` alone takes and cannot be. */
 export function checkServeOptions(options: ServeOptions): void {
-  checkNames(options, serveOptionNames);
+  checkOptions("options", options, serveOptionNames);
   const { port = 9090, hostname = "localhost", tls } = options;
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
     throw invalidArgument("port", "an integer from 0 to 65535", port);
@@ -69,14 +74,7 @@ export function checkServeOptions(options: ServeOptions): void {
 }
 
 export function checkListenerOptions(options: ListenerOptions): void {
-  checkNames(options, listenerOptionNames);
-}
-
-/** Throws for what is no object, and for a name that is no option: a misspelt one must not be silently without effect. */
-export function checkNames(options: object, allowed: readonly string[]): void {
-  if (typeof options !== "object" || options === null) throw invalidArgument("options", "an object", options);
-  const unknown = Object.keys(options).find((name) => !allowed.includes(name));
-  if (unknown !== undefined) throw unknownName("options", `an object with only ${allowed.join(", ")}`, unknown);
+  checkOptions("options", options, listenerOptionNames);
 }
 
 function createEnvironment({ limits, onError, serverHeader }: ListenerOptions): Environment {

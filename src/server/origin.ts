@@ -8,7 +8,7 @@ export type AllowedOrigins = readonly string[] | "*" | undefined;
 /** Checks the option `allowedOrigins`: whole origins as browsers write them, no patterns. */
 export function checkAllowedOrigins(origins: AllowedOrigins): AllowedOrigins {
   if (origins === undefined || origins === "*") return origins;
-  const expected = 'a list of origins such as "https://example.com", or "*"';
+  const expected = 'a list of origins such as ["https://example.com"], without path or pattern, or "*"';
   const list: unknown = origins;
   if (!Array.isArray(list)) throw invalidArgument("allowedOrigins", expected, origins);
   for (const origin of origins) {

@@ -4,7 +4,7 @@ import type { Socket } from "node:net";
 import { ChannelErrorOf, invalidArgument } from "../channel/errors.ts";
 import type { Limits } from "../channel/limits.ts";
 import type { Acceptor } from "./acceptor.ts";
-import { checkServeOptions, createAcceptor, type ServeOptions } from "./options.ts";
+import { checkHandler, checkServeOptions, createAcceptor, type ServeOptions } from "./options.ts";
 import type { RequestHandler, ServerStatus } from "./server-state.ts";
 import { type StopOptions, stopAcceptor } from "./stop.ts";
 
@@ -39,6 +39,7 @@ const defaultHostname = "127.0.0.1";
  *   is taken or the address is not of this machine
  */
 export function serve(handler: RequestHandler, options: ServeOptions = {}): Promise<Server> {
+  checkHandler(handler);
   checkServeOptions(options);
   const acceptor = createAcceptor(handler, options);
   const server = createNodeServer(options, acceptor.state.environment.limits);

@@ -1,7 +1,7 @@
+import { checkOptions } from "../channel/check-options.ts";
 import { invalidArgument } from "../channel/errors.ts";
 import { longestTimerMs } from "../channel/limits.ts";
 import type { Acceptor } from "./acceptor.ts";
-import { checkNames } from "./options.ts";
 
 /** How a server is stopped. */
 export type StopOptions = {
@@ -24,7 +24,7 @@ const defaultStopTimeoutMs = 5_000;
  * @throws ChannelError `INVALID_ARGUMENT` for a time that is none
  */
 export function stopAcceptor(acceptor: Acceptor, options: StopOptions): Promise<boolean> {
-  checkNames(options, ["timeoutMs"]);
+  checkOptions("options", options, ["timeoutMs"]);
   const { timeoutMs = defaultStopTimeoutMs } = options;
   if (!Number.isFinite(timeoutMs) || timeoutMs < 0 || timeoutMs > longestTimerMs) {
     throw invalidArgument("timeoutMs", `a number of milliseconds from 0 to ${longestTimerMs}`, timeoutMs);

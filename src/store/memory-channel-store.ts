@@ -1,5 +1,6 @@
 import { BaseChannel } from "../channel/base-channel.ts";
 import type { Channel } from "../channel/channel.ts";
+import { checkOptions } from "../channel/check-options.ts";
 import { invalidArgument } from "../channel/errors.ts";
 import { resolveHistoryLimits } from "../channel/limits.ts";
 import type { Message } from "../channel/message.ts";
@@ -28,12 +29,16 @@ export class MemoryChannelStore<Attachment = undefined> {
   readonly #hasHistory: boolean;
   readonly #format: (batch: Batch<unknown>) => unknown;
 
-  /** @throws ChannelError `INVALID_ARGUMENT` for a limit of the history that is none, and a format that is no function */
-  constructor({ history, format = formatAsJson }: StoreOptions = {}) {
+  /** @throws ChannelError `INVALID_ARGUMENT` for an unknown option, a limit that is none, and a format that is no function */
+  constructor(options: StoreOptions = {}) {
+    checkOptions("options", options, ["history", "format"]);
+    const { history = false, format = formatAsJson } = options;
     if (typeof format !== "function") throw invalidArgument("format", "a function", format);
     this.#format = format;
-    this.#hasHistory = history !== undefined;
-    this.#directory = new GroupDirectory(history && resolveHistoryLimits(history === true ? {} : history));
+    this.#hasHistory = history !== false;
+    this.#directory = new GroupDirectory(
+      history === false ? undefined : resolveHistoryLimits(history === true ? {} : history),
+    );
   }
 
   /**
@@ -48,6 +53,7 @@ export class MemoryChannelStore<Attachment = undefined> {
   add(group: string, channel: Channel, ...[attachment, options = {}]: JoinArguments<Attachment>): Joined {
     const member = checkMember(channel);
     checkGroup(group);
+    checkOptions("options", options, ["since"]);
     const { since } = options;
     if (since !== undefined) this.#checkSince(since);
     if (!member.isOpen) return { position: this.position(group), recovered: since === undefined };
@@ -81,6 +87,7 @@ export class MemoryChannelStore<Attachment = undefined> {
     options: BroadcastOptions = {},
   ): number {
     checkGroup(group);
+    checkOptions("options", options, ["close"]);
     const { close } = options;
     if (isBroadcastFunction<Attachment>(value)) return this.#broadcastEach(group, value, close);
     const target = this.#directory.findOrKeep(group);

@@ -9,7 +9,7 @@ export type BroadcastFunction<Attachment> = (channel: Channel, attachment: Attac
 /** What a store keeps, and how it writes it. */
 export type StoreOptions = {
   /** Keeps the last messages of each group for members that come back. Default: nothing is kept. */
-  readonly history?: Partial<HistoryLimits> | true;
+  readonly history?: Partial<HistoryLimits> | boolean;
   /**
    * Writes messages with their positions, for a store with history: text or bytes, or what is to be sent as JSON.
    *

@@ -89,4 +89,20 @@ describe("docs/deviations.md is right about", () => {
       assert.equal((await client.readResponse()).text, "taken", JSON.stringify(line));
     }
   });
+
+  it("a request built from the request of a handler, which takes its URL besides", async () => {
+    let isCopied = false;
+    const copying = await serve(
+      async (request) => {
+        assert.throws(() => new Request(request), TypeError);
+        const copy = new Request(request.url, request);
+        isCopied = copy.headers.get("x-a") === "b" && (await copy.text()) === "body";
+        return new Response();
+      },
+      { port: 0 },
+    );
+    await fetch(copying.url, { method: "POST", headers: { "X-A": "b" }, body: "body" });
+    await copying.stop({ timeoutMs: 0 });
+    assert.equal(isCopied, true);
+  });
 });
