@@ -1,0 +1,69 @@
+// @ts-check
+/** What a client writes to each peer: how it opens a connection, and the bytes of one message. */
+
+/**
+ * `steps`: what is written, and the text that must come back before the next step. `message`: what is sent again and
+ * again, one reply each. Every reply ends with the marker, once. Texts are bytes, one character each.
+ *
+ * @typedef {{ steps: { send: string, until?: string }[], message: string }} Dial
+ */
+
+/** Ends every message, and stands nowhere else in what servers send: counting it is counting messages. */
+export const marker = "|";
+
+/** @param {number} bytes */
+export function text(bytes) {
+  return "m".repeat(bytes - 1) + marker;
+}
+
+/**
+ * @param {string} row whose protocol is spoken
+ * @param {string} path `echo`, `group`, `stream`, `poll` or `answer`
+ * @param {number} bytes of a message
+ * @returns {Dial}
+ */
+export function dial(row, path, bytes) {
+  const request = `GET /${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
+  if (path === "answer") return { steps: [], message: request };
+  if (path === "poll") return { steps: [{ send: request }], message: request };
+  if (path === "stream") return { steps: [{ send: request, until: "\r\n\r\n" }], message: "" };
+  if (row === "socket.io") {
+    return {
+      steps: [
+        { send: upgrade(`socket.io/?EIO=4&transport=websocket&path=${path}`), until: '"maxPayload"' },
+        { send: frame("40"), until: '40{"sid"' },
+      ],
+      message: frame(`42["m","${text(bytes)}"]`),
+    };
+  }
+  if (row === "sockjs") {
+    const steps = [{ send: upgrade("sockjs/000/session/websocket"), until: "\x81\x01o" }];
+    return { steps, message: frame(JSON.stringify([text(bytes)])) };
+  }
+  return { steps: [{ send: upgrade(path), until: "\r\n\r\n" }], message: frame(text(bytes)) };
+}
+
+/** @param {string} path */
+function upgrade(path) {
+  return (
+    `GET /${path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+  );
+}
+
+/**
+ * A text frame of a client. The mask is not zero, which some parsers would skip.
+ *
+ * @param {string} payload
+ */
+function frame(payload) {
+  const { length } = payload;
+  const mask = Buffer.from([1, 2, 3, 4]);
+  const header = Buffer.alloc(length < 126 ? 2 : length < 65_536 ? 4 : 10);
+  header[0] = 0x81;
+  header[1] = 0x80 | (length < 126 ? length : length < 65_536 ? 126 : 127);
+  if (header.length === 4) header.writeUInt16BE(length, 2);
+  if (header.length === 10) header.writeBigUInt64BE(BigInt(length), 2);
+  const masked = Buffer.from(payload, "latin1").map((byte, index) => byte ^ (mask[index % 4] ?? 0));
+  return Buffer.concat([header, mask, masked]).toString("latin1");
+}

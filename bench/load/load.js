@@ -1,0 +1,327 @@
+// @ts-check
+/**
+ * The load: many connections from one process, run by Bun, whose bare sockets cost the least of all that speak
+ * JavaScript. It parses nothing: what it sends was encoded before, and of what comes back it counts the markers. How
+ * busy it was is in each result, so that a figure that it held back can be told.
+ */
+
+import { connect as connectControl } from "node:net";
+import { cpuSeconds } from "../lib/cpu.js";
+import { answerCommands } from "../lib/lines.js";
+import { marker } from "./dials.js";
+import { Histogram } from "./histogram.js";
+
+/** @typedef {{ count: number, dial: import("./dials.js").Dial }} Party */
+/**
+ * @typedef {{ port: number, controlPort: number, pid: number, tls: boolean, parties: Party[] }} Target
+ * @typedef {{ kind: "echo" | "broadcast" | "accept", warmupMs: number, ms: number, inFlight?: number, rate?: number,
+ *   perTurn?: number, turnsInFlight?: number, everyMs?: number }} Run
+ */
+
+const markerByte = marker.charCodeAt(0);
+const connectingAtOnce = 100;
+
+/** @type {Target} */
+let target;
+/** @type {Connection[]} */
+const connections = [];
+/** @type {import("node:net").Socket | undefined} */
+let control;
+/** @type {(connection: Connection, count: number) => void} what is done with messages that came */
+let receive = ignore;
+let messages = 0;
+const latency = new Histogram();
+const completion = new Histogram();
+
+/** One connection: the steps of its dial, then messages. */
+class Connection {
+  /** How many messages have come in this run. */
+  count = 0;
+  /** When the oldest messages in flight were sent, or should have been. @type {number[]} */
+  sentAt = [];
+  /** @type {BunSocket | undefined} */
+  #socket;
+  /** @type {Uint8Array | undefined} what the kernel had no room for */
+  #unsent;
+  #step = 0;
+  #head = "";
+
+  /**
+   * @param {Party} party
+   * @param {() => void} ready
+   */
+  constructor({ dial }, ready) {
+    this.dial = dial;
+    this.ready = ready;
+    this.batch = Buffer.from(dial.message, "latin1");
+    this.messageBytes = this.batch.length;
+  }
+
+  /** @param {string} hostname */
+  open(hostname) {
+    const { port, tls } = target;
+    const socket = {
+      open: (/** @type {BunSocket} */ opened) => {
+        this.#socket = opened;
+        this.#next();
+      },
+      data: (/** @type {BunSocket} */ _, /** @type {Uint8Array} */ bytes) => this.#read(bytes),
+      drain: () => {
+        const unsent = this.#unsent;
+        this.#unsent = undefined;
+        if (unsent !== undefined) this.#write(unsent);
+      },
+      close: () => {
+        if (this.#socket !== undefined) throw new Error("the server closed a connection");
+      },
+      error: (/** @type {BunSocket} */ _, /** @type {Error} */ error) => {
+        throw error;
+      },
+    };
+    const options = { hostname, port, socket };
+    void Bun.connect(tls ? { ...options, tls: { rejectUnauthorized: false } } : options);
+  }
+
+  /** @param {number} count of messages that are sent in one write */
+  send(count) {
+    const bytes = count * this.messageBytes;
+    while (this.batch.length < bytes) this.batch = Buffer.concat([this.batch, this.batch]);
+    this.#write(this.batch.subarray(0, bytes));
+  }
+
+  close() {
+    const socket = this.#socket;
+    this.#socket = undefined;
+    socket?.end();
+  }
+
+  /** @param {Uint8Array} bytes */
+  #write(bytes) {
+    if (this.#unsent !== undefined) this.#unsent = Buffer.concat([this.#unsent, bytes]);
+    else {
+      const written = this.#socket?.write(bytes) ?? 0;
+      if (written < bytes.length) this.#unsent = bytes.subarray(written);
+    }
+  }
+
+  #next() {
+    const step = this.dial.steps[this.#step];
+    this.#head = "";
+    if (step !== undefined) this.#write(Buffer.from(step.send, "latin1"));
+    if (step?.until === undefined) {
+      this.#step = this.dial.steps.length;
+      this.ready();
+    }
+  }
+
+  /** @param {Uint8Array} bytes */
+  #read(bytes) {
+    const step = this.dial.steps[this.#step];
+    if (step !== undefined) {
+      this.#head += Buffer.from(bytes).toString("latin1");
+      if (!this.#head.includes(step.until ?? "")) return;
+      this.#step += 1;
+      this.#next();
+      return;
+    }
+    let count = 0;
+    for (let at = bytes.indexOf(markerByte); at !== -1; at = bytes.indexOf(markerByte, at + 1)) count += 1;
+    if (count === 0) return;
+    messages += count;
+    receive(this, count);
+  }
+}
+
+answerCommands((command) => {
+  const { connect, run: wanted } = /** @type {{ connect?: Target, run: Run }} */ (command);
+  return connect === undefined ? run(wanted) : connectAll(connect);
+});
+
+/** @param {Target} to */
+async function connectAll(to) {
+  target = to;
+  const parties = to.parties.flatMap((party) => Array.from({ length: party.count }, () => party));
+  await new Promise((resolve) => {
+    if (parties.length === 0) resolve(undefined);
+    let opened = 0;
+    let isReady = 0;
+    const openNext = () => {
+      const party = parties[opened++];
+      if (party === undefined) return;
+      const connection = new Connection(party, () => {
+        isReady += 1;
+        if (isReady === parties.length) resolve(undefined);
+        openNext();
+      });
+      connections.push(connection);
+      connection.open(addressOf(opened));
+    };
+    for (let count = 0; count < connectingAtOnce; count++) openNext();
+  });
+  control = connectControl(to.controlPort, "127.0.0.1").setNoDelay(true);
+  return { connections: connections.length };
+}
+
+/** The ports of one address would not be enough for many short connections. @param {number} index */
+function addressOf(index) {
+  return `127.0.0.${1 + (index % 100)}`;
+}
+
+/** @param {Run} options */
+async function run(options) {
+  const stop = { echo: runEcho, broadcast: runBroadcast, accept: runAccept }[options.kind](options);
+  await sleep(options.warmupMs);
+  latency.clear();
+  completion.clear();
+  const before = snapshot();
+  await sleep(options.ms);
+  const after = snapshot();
+  const result = { ...latency.quantiles(), last: completion.quantile(0.5), lastP99: completion.quantile(0.99) };
+  await stop();
+  receive = ignore;
+  const seconds = (after.now - before.now) / 1000;
+  const count = after.messages - before.messages;
+  return {
+    ...result,
+    rate: count / seconds,
+    cpu: (1e6 * (after.server - before.server)) / count,
+    serverBusy: (after.server - before.server) / seconds,
+    loadBusy: (after.load - before.load) / seconds,
+  };
+}
+
+function snapshot() {
+  return { now: performance.now(), messages, server: cpuSeconds(target.pid), load: cpuSeconds(process.pid) };
+}
+
+/**
+ * Keeps `inFlight` messages in flight on each connection; with `rate`, sends so many a second, answered or not.
+ *
+ * @param {Run} run
+ */
+function runEcho({ inFlight = 1, rate }) {
+  let isRunning = true;
+  let pending = 0;
+  /** @type {(connection: Connection, count: number, at: number) => void} */
+  const send = (connection, count, at) => {
+    pending += count;
+    for (let index = 0; index < count; index++) connection.sentAt.push(at);
+    connection.send(count);
+  };
+  receive = (connection, count) => {
+    pending -= count;
+    const now = performance.now();
+    // One of each read is enough for the distribution, and costs nothing.
+    latency.add(now - (connection.sentAt[0] ?? now));
+    connection.sentAt.splice(0, count);
+    if (isRunning && rate === undefined) send(connection, count, now);
+  };
+  /** @type {NodeJS.Timeout | undefined} */
+  let timer;
+  if (rate === undefined) for (const connection of connections) send(connection, inFlight, performance.now());
+  else {
+    const start = performance.now();
+    let sent = 0;
+    timer = setInterval(() => {
+      const due = ((performance.now() - start) * rate) / 1000;
+      for (; sent < due; sent++) {
+        const connection = connections[sent % connections.length];
+        if (connection !== undefined) send(connection, 1, start + (1000 * sent) / rate);
+      }
+    }, 1);
+  }
+  return () => {
+    isRunning = false;
+    clearInterval(timer);
+    return until(() => pending === 0);
+  };
+}
+
+/**
+ * Tells the server to broadcast `perTurn` messages in a turn, and again when all members have them: `turnsInFlight` at
+ * once, or one each `everyMs`. The time of a message begins when the server is told.
+ *
+ * @param {Run} run
+ */
+function runBroadcast({ perTurn = 1, turnsInFlight = 2, everyMs }) {
+  const members = connections.length;
+  /** @type {number[]} */
+  const toldAt = [];
+  let received = 0;
+  let done = 0;
+  let isRunning = true;
+  for (const connection of connections) connection.count = 0;
+  const tell = () => {
+    toldAt.push(performance.now());
+    control?.write(Buffer.from([perTurn]));
+  };
+  receive = (connection, count) => {
+    const now = performance.now();
+    received += count;
+    connection.count += count;
+    latency.add(now - (toldAt[Math.ceil(connection.count / perTurn) - 1] ?? now));
+    // A poll that was answered asks again, before the server is told to broadcast again.
+    if (connection.messageBytes > 0 && connection.dial.steps[0]?.until === undefined) connection.send(1);
+    // The last piece of one turn may be the last of the next one, too.
+    for (; received >= (done + 1) * members * perTurn; done++) {
+      completion.add(now - (toldAt[done] ?? now));
+      if (isRunning && everyMs === undefined) tell();
+    }
+  };
+  /** @type {NodeJS.Timeout | undefined} */
+  let timer;
+  if (everyMs === undefined) for (let turn = 0; turn < turnsInFlight; turn++) tell();
+  else timer = setInterval(tell, everyMs);
+  return () => {
+    isRunning = false;
+    clearInterval(timer);
+    return until(() => done === toldAt.length);
+  };
+}
+
+/**
+ * Opens connections and closes each when its handshake is done, `inFlight` at once.
+ *
+ * @param {Run} run
+ */
+function runAccept({ inFlight = 32 }) {
+  const [party] = target.parties;
+  let isRunning = true;
+  let pending = 0;
+  let opened = 0;
+  const open = () => {
+    pending += 1;
+    const start = performance.now();
+    const connection = new Connection(/** @type {Party} */ (party), () => {
+      latency.add(performance.now() - start);
+      messages += 1;
+      pending -= 1;
+      connection.close();
+      if (isRunning) open();
+    });
+    connection.open(addressOf(opened++));
+  };
+  for (let count = 0; count < inFlight; count++) open();
+  return () => {
+    isRunning = false;
+    return until(() => pending === 0);
+  };
+}
+
+/** @param {() => boolean} condition */
+async function until(condition) {
+  const end = performance.now() + 30_000;
+  while (!condition()) {
+    if (performance.now() > end) throw new Error("messages were lost");
+    await sleep(1);
+  }
+}
+
+/** @param {number} ms */
+function sleep(ms) {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+function ignore() {
+  // Between two runs nothing is expected.
+}

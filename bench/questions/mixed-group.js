@@ -1,0 +1,25 @@
+// @ts-check
+/**
+ * Question: what does a broadcast cost in a group of all kinds?
+ * Load: 100 WebSockets, 100 streams and 100 parked polls that come back after each answer; 64-byte text, one broadcast
+ * a turn, the next when all have it. Bun has no group over all three; its row sends to each kind in turn.
+ * Unit: messages that arrived in a second, server CPU time for each.
+ */
+
+/** @type {import("../lib/question.js").Question} */
+export const question = {
+  rows: ["channelkit", "bun"],
+  figures: ["rate", "cpu", "p99", "last"],
+  loads: [
+    {
+      name: "300 members",
+      parties: [
+        ["group", 100],
+        ["stream", 100],
+        ["poll", 100],
+      ],
+      run: { kind: "broadcast", turnsInFlight: 1 },
+    },
+  ],
+  isSlow: true,
+};
