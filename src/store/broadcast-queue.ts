@@ -6,8 +6,14 @@ type Job<Member> = { readonly members: readonly Member[]; next: number; readonly
 /** Above so many waiting broadcasts the budget is disregarded: whoever broadcasts faster than that has to wait. */
 const maxWaitingJobs = 10_000;
 
+/** Most broadcasts that are served together. More of them would be more than one write to each member in any case. */
+const longestRun = 64;
+
 /**
  * Serves broadcasts in the order in which they were made, each to its members in turn.
+ *
+ * Those that wait for the same members are served together, member by member: then they leave in one write, as in a small
+ * group, and not in one each because their turns were not the same.
  *
  * Within the budget of a turn that happens at once; the rest follows in later turns, so that a large group does not keep
  * the event loop from everything else.
@@ -27,24 +33,36 @@ export class BroadcastQueue<Member> {
 
   #work(): void {
     this.#isWorking = true;
-    for (let job = this.#jobs[0]; job !== undefined; job = this.#jobs[0]) {
-      if (!this.#serve(job)) break;
-      this.#jobs.shift();
+    for (let run = this.#firstRun(); run.length > 0; run = this.#firstRun()) {
+      if (!this.#serve(run)) break;
+      this.#jobs.splice(0, run.length);
     }
     this.#isWorking = false;
   }
 
+  /** The jobs in front that are for the same members. */
+  #firstRun(): readonly Job<Member>[] {
+    const jobs = this.#jobs.slice(0, longestRun);
+    const end = jobs.findIndex(({ members }) => members !== jobs[0]?.members);
+    return end === -1 ? jobs : jobs.slice(0, end);
+  }
+
   /** @returns false when the turn was spent before the last member */
-  #serve(job: Job<Member>): boolean {
-    while (job.next < job.members.length) {
-      // At each member: what a function of the application takes for one of them is not known.
-      if (isTurnSpent() && this.#jobs.length <= maxWaitingJobs) {
-        this.#continueLater();
-        return false;
+  #serve(run: readonly Job<Member>[]): boolean {
+    const { members = [], next: start = 0 } = run.at(-1) ?? {};
+    for (let index = start; index < members.length; index++) {
+      const member = members[index];
+      for (const job of run) {
+        // Those in front may be further.
+        if (job.next > index) continue;
+        // At each call: what a function of the application takes for one member is not known.
+        if (isTurnSpent() && this.#jobs.length <= maxWaitingJobs) {
+          this.#continueLater();
+          return false;
+        }
+        job.next += 1;
+        if (member !== undefined) job.serve(member);
       }
-      const member = job.members[job.next];
-      job.next += 1;
-      if (member !== undefined) job.serve(member);
     }
     return true;
   }

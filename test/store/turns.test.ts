@@ -72,6 +72,30 @@ test("broadcasts over several turns arrive in the order in which they were made,
   assert.deepEqual(other.received, ["3"]);
 });
 
+test("broadcasts of one turn that take several turns reach each member together, so that they leave in one write [1U-3]", async () => {
+  const { store, members } = crowdOf(40);
+  await nextTurn();
+  const done = { all: false };
+  store.broadcast("lobby", () => {
+    busyWait(1);
+    return "1";
+  });
+  const isLater = members.map((member) => member.received.length === 0);
+  for (const value of ["2", "3", "4"]) store.broadcast("lobby", value);
+  void served(store).then(() => {
+    done.all = true;
+  });
+  let turns = 0;
+  for (; !done.all; turns++) {
+    await nextTurn();
+    const partly = members.filter(({ received }, index) => isLater[index] && received.length % 4 !== 0);
+    // The budget may end between two broadcasts to one member.
+    assert.ok(partly.length <= 1, `${partly.length} members have some of them and wait for the others`);
+  }
+  assert.ok(turns > 1, "it took several turns");
+  for (const member of members) assert.deepEqual(member.received, ["1", "2", "3", "4"]);
+});
+
 test("who closes before its turn has come is passed over, and who is added meanwhile waits for the next broadcast [CS6]", async () => {
   const { store, members } = crowdOf(30);
   store.broadcast("lobby", () => {
