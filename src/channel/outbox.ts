@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import { FlushWaiters } from "./flush-waiters.ts";
 import type { Limits } from "./limits.ts";
 import { flushAtEndOfTurn } from "./turn.ts";
 
@@ -24,9 +25,9 @@ export class Outbox {
   #pieceBytes = 0;
   #isScheduled = false;
   #isHeld: boolean;
-  #whenReleased: (() => void)[] = [];
-  /** Who waits in `flushed`: one listener on the socket for all of them. */
-  readonly #unsettled = new Set<() => void>();
+  // Few channels ever wait, and there is an outbox for each of them and for each request.
+  #whenReleased: (() => void)[] | undefined;
+  #waiters: FlushWaiters | undefined;
 
   /** @param isHeld - keeps everything until `release`: before the head of an upgrade nothing may leave */
   constructor(socket: Socket, limits: Limits, isHeld = false) {
@@ -89,8 +90,8 @@ export class Outbox {
     this.#pieces.unshift(head);
     this.#pieceBytes += head.length;
     this.flush();
-    for (const callback of this.#whenReleased) callback();
-    this.#whenReleased = [];
+    for (const callback of this.#whenReleased ?? []) callback();
+    this.#whenReleased = undefined;
   }
 
   /** Forgets what waits here. What the socket has taken is gone. */
@@ -108,29 +109,16 @@ export class Outbox {
   flushed(): Promise<void> {
     return new Promise((resolve) => {
       if (this.#socket.destroyed) return resolve();
+      const waiters = (this.#waiters ??= new FlushWaiters(this.#socket));
       const settle = (): void => {
-        if (this.#unsettled.delete(settle) && this.#unsettled.size === 0) this.#watchEnd(false);
+        waiters.delete(settle);
         resolve();
       };
-      if (this.#unsettled.size === 0) this.#watchEnd(true);
-      this.#unsettled.add(settle);
-      if (this.#isHeld) this.#whenReleased.push(() => this.#whenWritten(settle));
+      waiters.add(settle);
+      if (this.#isHeld) (this.#whenReleased ??= []).push(() => this.#whenWritten(settle));
       else this.#whenWritten(settle);
     });
   }
-
-  /** A socket that is destroyed does not call the callbacks of writes that it never began. */
-  #watchEnd(isWanted: boolean): void {
-    const socket = this.#socket;
-    for (const event of ["finish", "close"]) {
-      if (isWanted) socket.on(event, this.#settleAll);
-      else socket.off(event, this.#settleAll);
-    }
-  }
-
-  readonly #settleAll = (): void => {
-    for (const settle of this.#unsettled) settle();
-  };
 
   #whenWritten(settle: () => void): void {
     const socket = this.#socket;

@@ -203,6 +203,10 @@ export class UpgradeTurn implements Turn {
     this.#hasSwitched = true;
     const early = this.#early;
     this.#dropEarly();
+    // This turn lives as long as its connection: what only the answer needed must not.
+    this.#responseHead = undefined;
+    this.#placeholder = undefined;
+    this.#endPending = undefined;
     if (this.#isUseDone) channel.startReceiving();
     channel.start(head, early);
     if (this.#connection.hasEnded) channel.connectionEnded();

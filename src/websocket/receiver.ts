@@ -13,12 +13,14 @@ export type ReceiverListener = {
   violation(code: number, rule: string): void;
 };
 
+/** The listener is kept on the parser, so that its handlers are the same functions for all of them. */
+type Receiver = Writable & { channelListener?: ReceiverListener };
 type ReceiverConstructor = new (options: {
   readonly isServer: boolean;
   readonly maxPayload: number;
   readonly maxFragments: number;
   readonly maxBufferedChunks: number;
-}) => Writable;
+}) => Receiver;
 
 // `ws` exports its parser, but its published types leave it out.
 const { Receiver } = webSocketPackage as unknown as { readonly Receiver: ReceiverConstructor };
@@ -43,15 +45,28 @@ export function createReceiver(limits: Limits, listener: ReceiverListener): Writ
     maxFragments: in32Bits(limits.maxFragments),
     maxBufferedChunks: in32Bits(limits.maxBufferedChunks),
   });
-  receiver.on("message", (data: Buffer, isBinary: boolean) =>
-    listener.message(isBinary ? data : data.toString("utf8")),
-  );
-  receiver.on("ping", (data: Buffer) => listener.ping(data));
-  receiver.on("conclude", (code: number, reason: Buffer) => listener.close(code, reason.toString("utf8")));
-  receiver.on("error", (error: Error & { code?: string }) => {
-    listener.violation(codeOfFault.get(error.code ?? "") ?? 1002, error.message);
-  });
+  receiver.channelListener = listener;
+  receiver.on("message", handleMessage);
+  receiver.on("ping", handlePing);
+  receiver.on("conclude", handleClose);
+  receiver.on("error", handleError);
   return receiver;
+}
+
+function handleMessage(this: Receiver, data: Buffer, isBinary: boolean): void {
+  this.channelListener?.message(isBinary ? data : data.toString("utf8"));
+}
+
+function handlePing(this: Receiver, data: Buffer): void {
+  this.channelListener?.ping(data);
+}
+
+function handleClose(this: Receiver, code: number, reason: Buffer): void {
+  this.channelListener?.close(code, reason.toString("utf8"));
+}
+
+function handleError(this: Receiver, error: Error & { code?: string }): void {
+  this.channelListener?.violation(codeOfFault.get(error.code ?? "") ?? 1002, error.message);
 }
 
 /** `ws` cuts a larger number to 32 bits, which makes a small limit of it, or none. */
