@@ -159,6 +159,8 @@ async function connectAll(to) {
     for (let count = 0; count < connectingAtOnce; count++) openNext();
   });
   control = connectControl(to.controlPort, "127.0.0.1").setNoDelay(true);
+  // Nothing tells when a poll is parked. Those that come back later have been read before the order to broadcast is.
+  await sleep(300);
   return { connections: connections.length };
 }
 

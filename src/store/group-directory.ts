@@ -11,7 +11,12 @@ import { Group } from "./group.ts";
 export class GroupDirectory<Attachment, Entry> {
   readonly #historyLimits: HistoryLimits | undefined;
   readonly #groups = new Map<string, Group<Attachment, Entry>>();
-  readonly #groupsOf = new Map<BaseChannel, Set<string>>();
+  /**
+   * Weak although members leave by themselves: a Map that comes and goes leaves a trail of outgrown tables in V8's old
+   * generation, each of which holds on to the next one and to the channels that were in it until the next full collection.
+   * With polls, which come and go with each message, that was half of all CPU time.
+   */
+  readonly #groupsOf = new WeakMap<BaseChannel, Set<string>>();
   /** Groups without members, the one left longest ago first. */
   readonly #emptyGroups = new Set<string>();
   #sweep: NodeJS.Timeout | undefined;
