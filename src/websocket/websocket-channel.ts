@@ -153,6 +153,7 @@ export class WebSocketChannel extends BaseChannel implements Watched {
   }
 
   protected override check({ headers }: Outgoing): void {
+    if (headers === undefined) return;
     // Dropped, but not unseen: what HTTP refuses is refused here too, so that a handler works for both or for none.
     for (const line of headerLines(headers)) void line;
   }
