@@ -172,7 +172,8 @@ export class HttpTurn implements Turn {
         environment: this.#state.environment,
         mayPersist: () => this.#mayPersist && this.#intake?.fault === undefined,
         listener: { begins: () => this.#begins(), finished: (isPersistent) => this.#finished(isPersistent) },
-        presetFields: presetFields(this.#response),
+        // Nobody else has had a response of a server of our own in hand.
+        presetFields: this.#state.isMounted ? presetFields(this.#response) : [],
       },
     );
     this.#exchange = exchange;
