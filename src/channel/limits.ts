@@ -11,7 +11,7 @@ export type Limits = {
   readonly maxMessageBytes: number;
   /** Most fragments of one message, empty ones included. Over it: Close 1008, status `policy-violation`. */
   readonly maxFragments: number;
-  /** Most pieces of one unfinished frame that are held. Over it: Close 1008, status `policy-violation`. */
+  /** Most pieces that are held of one unfinished frame, above 4 KiB; smaller ones are held in one. Over it: Close 1008, status `policy-violation`. */
   readonly maxBufferedChunks: number;
   /** Largest request body, in bytes; it is read whole before the handler runs. Over it: 413 and the connection closes. */
   readonly maxBodyBytes: number;

@@ -5,11 +5,11 @@ import type { Message } from "./message.ts";
 /** What a mailbox tells its channel. */
 export type MailboxListener = {
   /** So much waits that reading should pause. */
-  full(): void;
+  mailboxFull(): void;
   /** Reading may go on. */
-  roomAgain(): void;
+  mailboxHasRoom(): void;
   /** The receive handler threw or rejected. */
-  failed(cause: unknown): void;
+  handlerFailed(handler: "onReceive", cause: unknown): void;
 };
 
 /**
@@ -62,7 +62,7 @@ export class Mailbox {
     this.#queuedBytes += message.length;
     if (this.#isFull || !this.#isOverLimit(1)) return;
     this.#isFull = true;
-    this.#listener.full();
+    this.#listener.mailboxFull();
   }
 
   /** Drops the messages that no handler has begun. */
@@ -87,13 +87,13 @@ export class Mailbox {
       // Made a promise of the language, since any other may throw where it is waited for, or settle twice.
       if (isThenable(result)) pending = Promise.resolve(result);
     } catch (cause) {
-      this.#listener.failed(cause);
+      this.#listener.handlerFailed("onReceive", cause);
     }
     if (pending !== undefined) {
       pending.then(
         () => this.#settled(),
         (cause: unknown) => {
-          this.#listener.failed(cause);
+          this.#listener.handlerFailed("onReceive", cause);
           this.#settled();
         },
       );
@@ -120,7 +120,7 @@ export class Mailbox {
     // Half of the limit, so that reading does not stop and go with each message.
     if (this.#isFull && !this.#isOverLimit(0.5)) {
       this.#isFull = false;
-      this.#listener.roomAgain();
+      this.#listener.mailboxHasRoom();
     }
     if (this.isQuiet) this.#becameQuiet();
   }

@@ -1,30 +1,34 @@
 import type { Socket } from "node:net";
+import { Bundle } from "./bundle.ts";
 import { FlushWaiters } from "./flush-waiters.ts";
 import type { Limits } from "./limits.ts";
+import { largestSlabBytes, slab } from "./slab.ts";
 import { flushAtEndOfTurn } from "./turn.ts";
-
-/** Above this size a copy costs more than the second buffer of a gathering write. */
-const largestJoinedBytes = 64 * 1024;
 
 /** A piece of a few bytes takes a hundred times its size while it waits by itself: so many are joined early. */
 const mostPieces = 1024;
 
-/** The pieces that were joined last: a broadcast gives the same pieces to every member of a group. */
-let lastPieces: readonly Buffer[] = [];
-let lastJoined: Buffer = Buffer.alloc(0);
+/** Whose bytes lie at the end of the slab, and where they begin. */
+let slabOwner: Outbox | undefined;
+let slabStart = 0;
 
 /**
  * The bytes of one channel that wait for the network: everything appended in a turn leaves in one write.
  *
- * Bounded by `maxBufferedBytes`, which counts what waits here and what waits in the socket.
+ * While the socket has not taken what it was given before, they stay here and leave together when it has. Bounded by
+ * `maxBufferedBytes`, which counts what waits here and what waits in the socket.
  */
 export class Outbox {
   readonly #socket: Socket;
   readonly #limits: Limits;
-  #pieces: Buffer[] = [];
-  #pieceBytes = 0;
+  #bundle: Bundle = Bundle.empty;
+  /** All that waits here: the bundle, and what lies in the slab behind it. */
+  #bytes = 0;
   #isScheduled = false;
   #isHeld: boolean;
+  #isSocketBehind = false;
+  /** Some of the bundle lies in the slab, where it stays only until the turn ends. */
+  #isInSlab = false;
   // Few channels ever wait, and there is an outbox for each of them and for each request.
   #whenReleased: (() => void)[] | undefined;
   #waiters: FlushWaiters | undefined;
@@ -38,7 +42,7 @@ export class Outbox {
 
   /** Bytes accepted and not yet handed to the network. */
   get bufferedAmount(): number {
-    return this.#pieceBytes + this.#socket.writableLength;
+    return this.#bytes + this.#socket.writableLength;
   }
 
   /**
@@ -53,42 +57,68 @@ export class Outbox {
 
   /** Adds bytes, to leave at the end of the turn. Asks nothing: see `hasRoomFor`. */
   append(piece: Buffer): void {
-    this.#pieces.push(piece);
-    this.#pieceBytes += piece.length;
-    if (this.#isHeld) return;
-    // A burst in one turn goes to the kernel while it still has room, instead of running into the hard limit.
-    if (this.#pieceBytes >= this.#limits.softBufferedBytes || this.#pieces.length >= mostPieces) this.flush();
-    else if (!this.#isScheduled) {
-      this.#isScheduled = true;
-      flushAtEndOfTurn(this);
+    this.#leaveSlab();
+    this.#bundle = this.#bundle.with(piece);
+    this.#appended(piece.length);
+  }
+
+  /**
+   * Room for so many bytes behind all that waits, in the slab: write there, then `commit`.
+   *
+   * @returns the position in the slab, or -1 when the bytes have to be appended: they are too many, or could be lost when
+   *   the slab is used again
+   */
+  reserve(mostBytes: number): number {
+    if (mostBytes > largestSlabBytes || this.#isHeld) return -1;
+    if (slabOwner !== this || !slab.hasRoomFor(mostBytes)) {
+      if (slabOwner !== undefined) slabOwner.#leaveSlab();
+      if (!slab.hasRoomFor(mostBytes)) slab.renew();
+      slabOwner = this;
+      slabStart = slab.end;
     }
+    return slab.end;
+  }
+
+  /** Adds the bytes that were written to the reserved place. */
+  commit(bytes: number): void {
+    slab.commit(bytes);
+    this.#appended(bytes);
+  }
+
+  /** The turn ends: hands everything to the socket, in one write, unless the socket has enough to do. */
+  endTurn(): void {
+    this.#isScheduled = false;
+    if (this.#bytes === 0) return;
+    if (this.#socket.writableLength === 0 || this.#isHeld) this.flush();
+    else this.#waitForSocket();
   }
 
   /** Hands everything to the socket, in one write. */
   flush(): void {
-    this.#isScheduled = false;
-    const pieces = this.#pieces;
-    if (pieces.length === 0 || this.#isHeld) return;
-    const bytes = this.#pieceBytes;
-    this.#pieces = [];
-    this.#pieceBytes = 0;
+    if (this.#bytes === 0 || this.#isHeld) return;
+    this.#leaveSlab();
+    const bundle = this.#bundle;
+    const isInSlab = this.#isInSlab;
+    this.clear();
     const socket = this.#socket;
     if (!socket.writable) return;
-    const [first] = pieces;
-    if (pieces.length === 1 && first !== undefined) socket.write(first);
-    else if (bytes <= largestJoinedBytes) socket.write(join(pieces, bytes));
+    const { buffers } = bundle;
+    const [first] = buffers;
+    if (buffers.length === 1 && first !== undefined) socket.write(first);
     else {
       socket.cork();
-      for (const piece of pieces) socket.write(piece);
+      for (const buffer of buffers) socket.write(buffer);
       socket.uncork();
     }
+    if (isInSlab && socket.writableLength > 0) slab.keep();
   }
 
   /** Puts the head of an upgrade before everything that waits, and lets it all go. */
   release(head: Buffer): void {
     this.#isHeld = false;
-    this.#pieces.unshift(head);
-    this.#pieceBytes += head.length;
+    const waiting = this.#bundle.count === 0 ? head : Buffer.concat([head, this.#bundle.joined()]);
+    this.#bundle = Bundle.empty.with(waiting);
+    this.#bytes = waiting.length;
     this.flush();
     for (const callback of this.#whenReleased ?? []) callback();
     this.#whenReleased = undefined;
@@ -96,8 +126,10 @@ export class Outbox {
 
   /** Forgets what waits here. What the socket has taken is gone. */
   clear(): void {
-    this.#pieces = [];
-    this.#pieceBytes = 0;
+    if (slabOwner === this) slabOwner = undefined;
+    this.#bundle = Bundle.empty;
+    this.#isInSlab = false;
+    this.#bytes = 0;
   }
 
   /** Resolves when less than the soft limit waits, or the connection is gone. */
@@ -129,16 +161,45 @@ export class Outbox {
     // An empty write stands behind all others in the queue of the socket and has a callback.
     else socket.write("", settle);
   }
-}
 
-function join(pieces: readonly Buffer[], bytes: number): Buffer {
-  const isSame =
-    lastJoined.length === bytes &&
-    lastPieces.length === pieces.length &&
-    lastPieces.every((piece, index) => piece === pieces[index]);
-  if (!isSame) {
-    lastJoined = Buffer.concat(pieces, bytes);
-    lastPieces = pieces;
+  #appended(bytes: number): void {
+    this.#bytes += bytes;
+    if (this.#isHeld) return;
+    if (this.#bytes >= this.#limits.softBufferedBytes || this.#bundle.count >= mostPieces) this.#flushEarly();
+    else if (!this.#isScheduled) {
+      this.#isScheduled = true;
+      flushAtEndOfTurn(this);
+    }
   }
-  return lastJoined;
+
+  /** A burst in one turn goes to the kernel while it still has room, instead of running into the hard limit. */
+  #flushEarly(): void {
+    if (this.#socket.writableLength === 0) this.flush();
+    else if (this.#bundle.count >= mostPieces) this.#bundle = Bundle.empty.with(this.#bundle.joined());
+    if (this.#bytes > 0) this.#waitForSocket();
+  }
+
+  /** Flushes when the socket has taken what it was given: until then one write each would only make its queue longer. */
+  #waitForSocket(): void {
+    this.#leaveSlab();
+    if (this.#isInSlab) {
+      this.#bundle = Bundle.empty.with(Buffer.from(this.#bundle.joined()));
+      this.#isInSlab = false;
+    }
+    if (this.#isSocketBehind || !this.#socket.writable) return;
+    this.#isSocketBehind = true;
+    // An empty write stands behind all others in the queue of the socket and has a callback.
+    this.#socket.write("", () => {
+      this.#isSocketBehind = false;
+      this.flush();
+    });
+  }
+
+  /** What lies in the slab becomes a piece like any other, and somebody else may write behind it. */
+  #leaveSlab(): void {
+    if (slabOwner !== this) return;
+    slabOwner = undefined;
+    this.#isInSlab = true;
+    this.#bundle = this.#bundle.with(slab.bytes.subarray(slabStart, slab.end));
+  }
 }

@@ -1,7 +1,8 @@
 import { turnBudgetMs } from "./limits.ts";
+import { slab } from "./slab.ts";
 
-/** Something that has output to hand over. `flush` must not throw. */
-export type Flushable = { flush(): void };
+/** Something that has output to hand over when the turn ends. `endTurn` must not throw. */
+export type Flushable = { endTurn(): void };
 
 /** How many writes pass between two looks at the clock: a look costs about a twentieth of a write. */
 const writesPerLook = 16;
@@ -64,7 +65,10 @@ function schedule(): void {
 function endTurn(): void {
   isScheduled = false;
   deadline = performance.now() + (deadline === 0 ? turnBudgetMs : turnBudgetMs / 2);
-  if (flushWaiting()) workOff();
+  if (flushWaiting()) {
+    slab.recycle();
+    workOff();
+  }
   deadline = 0;
   if (waiting.length > 0 || postponed.length > 0) schedule();
 }
@@ -74,7 +78,7 @@ function flushWaiting(): boolean {
   const batch = waiting;
   waiting = [];
   for (let index = 0; index < batch.length; index++) {
-    batch[index]?.flush();
+    batch[index]?.endTurn();
     if ((index + 1) % writesPerLook === 0 && performance.now() > deadline) {
       waiting = batch.slice(index + 1).concat(waiting);
       return false;

@@ -8,9 +8,44 @@ const finClose = 0x88;
 const finPing = 0x89;
 const finPong = 0x8a;
 
-/** One unmasked, unfragmented data frame: text for a string, binary for bytes. */
-export function encodeMessage(message: Message): Buffer {
-  return typeof message === "string" ? encodeText(message) : encodeFrame(finBinary, bytesOf(message));
+// RFC 6455 §5.2. Lengths up to 125 stand in the second byte, larger ones in two or eight bytes behind it.
+const largestShortLength = 125;
+const shortHeaderBytes = 2;
+const mediumHeaderBytes = 4;
+const longHeaderBytes = 10;
+
+/**
+ * One unmasked, unfragmented data frame: text for a string, binary for bytes.
+ *
+ * Text is in a buffer of its own when it is encoded, so that of a large one need not be copied behind the header; bytes
+ * are copied, since their owner could still change them.
+ *
+ * @returns the frame, in one or two pieces
+ */
+export function encodeMessage(message: Message): Buffer[] {
+  if (typeof message !== "string") return [encodeFrame(finBinary, bytesOf(message))];
+  const payload = bytesOf(message);
+  const header = Buffer.allocUnsafe(headerBytesFor(payload.length));
+  writeHeader(header, 0, { firstByte: finText, length: payload.length });
+  return [header, payload];
+}
+
+/** Most bytes that the frame of a message can have: a UTF-16 unit takes up to three in UTF-8 (RFC 3629 §3). */
+export function mostFrameBytes(message: Message): number {
+  return longHeaderBytes + (typeof message === "string" ? message.length * 3 : message.length);
+}
+
+/**
+ * Writes the frame of a message into a place that has room for {@link mostFrameBytes}, at most 64 KiB.
+ *
+ * @returns how many bytes it has
+ */
+export function writeMessage(target: Buffer, at: number, message: Message): number {
+  if (typeof message === "string") return writeText(target, at, message);
+  const { length } = message;
+  const headerBytes = writeHeader(target, at, { firstByte: finBinary, length });
+  target.set(message, at + headerBytes);
+  return headerBytes + length;
 }
 
 /** The frame of a shared message. */
@@ -36,31 +71,41 @@ export function encodeClose(code?: number, reason = ""): Buffer {
   return encodeFrame(finClose, payload);
 }
 
-function encodeText(text: string): Buffer {
-  const { length } = text;
-  // Up to three bytes a character: a short text surely has a short header, and is encoded in place.
-  if (length > 41) return encodeFrame(finText, Buffer.from(text, "utf8"));
-  const frame = Buffer.allocUnsafe(2 + length * 3);
-  const written = frame.write(text, 2, "utf8");
-  frame[0] = finText;
-  frame[1] = written;
-  return frame.subarray(0, 2 + written);
+/** Text is encoded in place. Its header depends on how long it is then, so the likely one is left room for. */
+function writeText(target: Buffer, at: number, text: string): number {
+  const likelyHeaderBytes = text.length <= largestShortLength ? shortHeaderBytes : mediumHeaderBytes;
+  const start = at + likelyHeaderBytes;
+  const length = target.write(text, start);
+  const headerBytes = headerBytesFor(length);
+  if (headerBytes !== likelyHeaderBytes) target.copyWithin(at + headerBytes, start, start + length);
+  writeHeader(target, at, { firstByte: finText, length });
+  return headerBytes + length;
 }
 
 function encodeFrame(firstByte: number, payload: Buffer): Buffer {
   const { length } = payload;
-  const headerBytes = length < 126 ? 2 : length < 65_536 ? 4 : 10;
-  const frame = Buffer.allocUnsafe(headerBytes + length);
-  frame[0] = firstByte;
-  if (headerBytes === 2) frame[1] = length;
-  else if (headerBytes === 4) {
-    frame[1] = 126;
-    frame.writeUInt16BE(length, 2);
-  } else {
-    frame[1] = 127;
-    frame.writeUInt32BE(Math.floor(length / 2 ** 32), 2);
-    frame.writeUInt32BE(length >>> 0, 6);
-  }
-  payload.copy(frame, headerBytes);
+  const frame = Buffer.allocUnsafe(headerBytesFor(length) + length);
+  payload.copy(frame, writeHeader(frame, 0, { firstByte, length }));
   return frame;
+}
+
+function headerBytesFor(length: number): number {
+  if (length <= largestShortLength) return shortHeaderBytes;
+  return length < 65_536 ? mediumHeaderBytes : longHeaderBytes;
+}
+
+/** @returns how many bytes the header has */
+function writeHeader(target: Buffer, at: number, { firstByte, length }: { firstByte: number; length: number }): number {
+  target[at] = firstByte;
+  const headerBytes = headerBytesFor(length);
+  if (headerBytes === shortHeaderBytes) target[at + 1] = length;
+  else if (headerBytes === mediumHeaderBytes) {
+    target[at + 1] = 126;
+    target.writeUInt16BE(length, at + 2);
+  } else {
+    target[at + 1] = 127;
+    target.writeUInt32BE(Math.floor(length / 2 ** 32), at + 2);
+    target.writeUInt32BE(length >>> 0, at + 6);
+  }
+  return headerBytes;
 }

@@ -2,15 +2,16 @@ import type { Writable } from "node:stream";
 import * as webSocketPackage from "ws";
 import type { Limits } from "../channel/limits.ts";
 import type { Message } from "../channel/message.ts";
+import { decodeText } from "./decode-text.ts";
 
 /** What arrives from the peer, in order. */
 export type ReceiverListener = {
-  message(message: Message): void;
-  ping(data: Buffer): void;
+  receivedMessage(message: Message): void;
+  receivedPing(data: Buffer): void;
   /** The peer's Close frame; 1005 for an empty one. Nothing follows. */
-  close(code: number, reason: string): void;
+  receivedClose(code: number, reason: string): void;
   /** The peer broke the protocol. Nothing follows. @param code - of the Close frame that it is to get */
-  violation(code: number, rule: string): void;
+  receivedViolation(code: number, rule: string): void;
 };
 
 /** The listener is kept on the parser, so that its handlers are the same functions for all of them. */
@@ -54,19 +55,19 @@ export function createReceiver(limits: Limits, listener: ReceiverListener): Writ
 }
 
 function handleMessage(this: Receiver, data: Buffer, isBinary: boolean): void {
-  this.channelListener?.message(isBinary ? data : data.toString("utf8"));
+  this.channelListener?.receivedMessage(isBinary ? data : decodeText(data));
 }
 
 function handlePing(this: Receiver, data: Buffer): void {
-  this.channelListener?.ping(data);
+  this.channelListener?.receivedPing(data);
 }
 
 function handleClose(this: Receiver, code: number, reason: Buffer): void {
-  this.channelListener?.close(code, reason.toString("utf8"));
+  this.channelListener?.receivedClose(code, reason.toString("utf8"));
 }
 
 function handleError(this: Receiver, error: Error & { code?: string }): void {
-  this.channelListener?.violation(codeOfFault.get(error.code ?? "") ?? 1002, error.message);
+  this.channelListener?.receivedViolation(codeOfFault.get(error.code ?? "") ?? 1002, error.message);
 }
 
 /** `ws` cuts a larger number to 32 bits, which makes a small limit of it, or none. */

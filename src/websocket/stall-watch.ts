@@ -5,28 +5,24 @@ export class StallWatch {
   readonly #mailbox: Mailbox;
   readonly #timeoutMs: number;
   readonly #stalled: () => void;
-  #timer: NodeJS.Timeout | undefined;
+  #timer: NodeJS.Timeout;
 
   constructor(mailbox: Mailbox, timeoutMs: number, stalled: () => void) {
     this.#mailbox = mailbox;
     this.#timeoutMs = timeoutMs;
     this.#stalled = stalled;
-  }
-
-  get isOn(): boolean {
-    return this.#timer !== undefined;
-  }
-
-  start(): void {
-    const { handledCount } = this.#mailbox;
-    this.#timer = setTimeout(() => {
-      if (this.#mailbox.handledCount > handledCount) this.start();
-      else this.#stalled();
-    }, this.#timeoutMs);
+    this.#timer = this.#wait();
   }
 
   stop(): void {
     clearTimeout(this.#timer);
-    this.#timer = undefined;
+  }
+
+  #wait(): NodeJS.Timeout {
+    const { handledCount } = this.#mailbox;
+    return setTimeout(() => {
+      if (this.#mailbox.handledCount > handledCount) this.#timer = this.#wait();
+      else this.#stalled();
+    }, this.#timeoutMs);
   }
 }

@@ -1,20 +1,22 @@
 import type { Socket } from "node:net";
-import type { Writable } from "node:stream";
 import { BaseChannel, closedHere } from "../channel/base-channel.ts";
 import type { ChannelKind } from "../channel/channel.ts";
 import { isStream, type StreamBody } from "../channel/data.ts";
 import type { Environment } from "../channel/environment.ts";
 import { ChannelErrorOf, invalidArgument } from "../channel/errors.ts";
-import { Mailbox } from "../channel/mailbox.ts";
+import { Mailbox, type MailboxListener } from "../channel/mailbox.ts";
+import type { Message } from "../channel/message.ts";
 import { Outbox } from "../channel/outbox.ts";
 import type { Outgoing } from "../channel/outgoing.ts";
 import type { Payload } from "../channel/payload.ts";
+import { slab } from "../channel/slab.ts";
 import { type ClosedWith, closedWith, statusOf } from "../channel/status.ts";
 import { headerLines } from "../http/head.ts";
 import { awaitClose } from "./await-close.ts";
-import { encodeClose, encodeMessage, encodePing, encodePong, frameOf } from "./frame.ts";
+import { encodeClose, encodeMessage, encodePing, encodePong, frameOf, mostFrameBytes, writeMessage } from "./frame.ts";
+import { FrameReader } from "./frame-reader.ts";
 import type { Heartbeat, Watched } from "./heartbeat.ts";
-import { createReceiver } from "./receiver.ts";
+import type { ReceiverListener } from "./receiver.ts";
 import { StallWatch } from "./stall-watch.ts";
 
 const noData = Buffer.alloc(0);
@@ -32,14 +34,15 @@ export type WebSocketOptions = {
  *
  * Made before the 101 is written: until `start` it can be sent to, and all of it waits behind the head.
  */
-export class WebSocketChannel extends BaseChannel implements Watched {
+export class WebSocketChannel extends BaseChannel implements Watched, MailboxListener, ReceiverListener {
   lastHeardBeat = 0;
   readonly #socket: Socket;
   readonly #options: WebSocketOptions;
   readonly #outbox: Outbox;
-  readonly #receiver: Writable;
+  readonly #reader: FrameReader;
   readonly #mailbox: Mailbox;
-  readonly #stallWatch: StallWatch;
+  /** There while reading is paused for a slow handler. */
+  #stallWatch: StallWatch | undefined;
   #hasStarted = false;
   #hasSentClose = false;
   #hasReceivedClose = false;
@@ -51,20 +54,8 @@ export class WebSocketChannel extends BaseChannel implements Watched {
     this.#options = options;
     const { limits } = options.environment;
     this.#outbox = new Outbox(socket, limits, true);
-    this.#mailbox = new Mailbox(limits, {
-      full: () => this.#pauseReading(),
-      roomAgain: () => this.#resumeReading(),
-      failed: (cause) => this.handlerFailed("onReceive", cause),
-    });
-    this.#stallWatch = new StallWatch(this.#mailbox, limits.receiveStallTimeoutMs, () => this.overflow());
-    this.#receiver = createReceiver(limits, {
-      message: (message) => {
-        if (this.isOpen) this.#mailbox.deliver(message);
-      },
-      ping: (data) => this.#answerPing(data),
-      close: (code, reason) => this.#peerClosed(code, reason),
-      violation: (code, rule) => this.#peerViolated(code, rule),
-    });
+    this.#mailbox = new Mailbox(limits, this);
+    this.#reader = new FrameReader(limits, this);
   }
 
   override get kind(): ChannelKind {
@@ -140,6 +131,46 @@ export class WebSocketChannel extends BaseChannel implements Watched {
     this.#closeWith(1011, closedHere(1011));
   }
 
+  receivedMessage(message: Message): void {
+    if (this.isOpen) this.#mailbox.deliver(message);
+  }
+
+  receivedPing(data: Buffer): void {
+    if (this.#hasSentClose || !this.#transmitFrame(encodePong(data))) return;
+    this.handlePing(data);
+  }
+
+  receivedClose(code: number, reason: string): void {
+    this.#hasReceivedClose = true;
+    if (this.#hasSentClose) {
+      this.#endSocket();
+      return;
+    }
+    // RFC 6455 §5.5.1: the answer repeats the code. An empty frame is answered with an empty one.
+    this.#sendClose(code === 1005 ? encodeClose() : encodeClose(code, reason));
+    this.#finish(closedWith(statusOf(code), code, reason), false);
+    this.#endSocket();
+  }
+
+  receivedViolation(code: number, rule: string): void {
+    this.report(new ChannelErrorOf("PEER_FAULT", { rule, remoteAddress: this.#socket.remoteAddress ?? "" }));
+    this.#hasReceivedClose = true;
+    this.#closeWith(code, closedWith(statusOf(code), code, "", false), false);
+  }
+
+  mailboxFull(): void {
+    if (!this.isOpen) return;
+    this.#socket.pause();
+    // While nothing is read, nothing is heard: the peer must not be taken for dead.
+    this.#options.heartbeat.forget(this);
+    const { receiveStallTimeoutMs } = this.environment.limits;
+    this.#stallWatch = new StallWatch(this.#mailbox, receiveStallTimeoutMs, () => this.overflow());
+  }
+
+  mailboxHasRoom(): void {
+    this.#resumeReading();
+  }
+
   protected override get mailbox(): Mailbox {
     return this.#mailbox;
   }
@@ -163,7 +194,7 @@ export class WebSocketChannel extends BaseChannel implements Watched {
       this.#transmitStream(body, close);
       return true;
     }
-    if (body !== undefined && !this.#transmitFrame(encodeMessage(body))) return false;
+    if (body !== undefined && !this.#transmitMessage(body)) return false;
     if (close) this.end(1000, "");
     return true;
   }
@@ -176,6 +207,25 @@ export class WebSocketChannel extends BaseChannel implements Watched {
 
   protected override end(code: number, reason: string): void {
     this.#closeWith(code, closedHere(code, reason));
+  }
+
+  #transmitMessage(message: Message): boolean {
+    const mostBytes = mostFrameBytes(message);
+    // What has no room for certain is encoded first, to see how long it is.
+    const place = this.hasRoomFor(mostBytes) ? this.#outbox.reserve(mostBytes) : -1;
+    if (place === -1) return this.#transmitPieces(message);
+    this.#outbox.commit(writeMessage(slab.bytes, place, message));
+    return true;
+  }
+
+  #transmitPieces(message: Message): boolean {
+    const pieces = encodeMessage(message);
+    if (!this.hasRoomFor(pieces.reduce((bytes, piece) => bytes + piece.length, 0))) {
+      this.overflow();
+      return false;
+    }
+    for (const piece of pieces) this.#outbox.append(piece);
+    return true;
   }
 
   #transmitFrame(frame: Buffer): boolean {
@@ -203,37 +253,14 @@ export class WebSocketChannel extends BaseChannel implements Watched {
       // Into an empty queue the whole of it is accepted.
       ready: () => this.#outbox.flushed(),
       end: () => {
-        if (this.#transmitFrame(encodeMessage(Buffer.concat(pieces, bytes))) && close) this.end(1000, "");
+        if (this.#transmitMessage(Buffer.concat(pieces, bytes)) && close) this.end(1000, "");
       },
     });
   }
 
   #read(chunk: Buffer): void {
     this.lastHeardBeat = this.#options.heartbeat.now;
-    if (this.#receiver.writable) this.#receiver.write(chunk);
-  }
-
-  #answerPing(data: Buffer): void {
-    if (this.#hasSentClose || !this.#transmitFrame(encodePong(data))) return;
-    this.handlePing(data);
-  }
-
-  #peerClosed(code: number, reason: string): void {
-    this.#hasReceivedClose = true;
-    if (this.#hasSentClose) {
-      this.#endSocket();
-      return;
-    }
-    // RFC 6455 §5.5.1: the answer repeats the code. An empty frame is answered with an empty one.
-    this.#sendClose(code === 1005 ? encodeClose() : encodeClose(code, reason));
-    this.#finish(closedWith(statusOf(code), code, reason), false);
-    this.#endSocket();
-  }
-
-  #peerViolated(code: number, rule: string): void {
-    this.report(new ChannelErrorOf("PEER_FAULT", { rule, remoteAddress: this.#socket.remoteAddress ?? "" }));
-    this.#hasReceivedClose = true;
-    this.#closeWith(code, closedWith(statusOf(code), code, "", false), false);
+    this.#reader.read(chunk);
   }
 
   #closeWith(code: number, closed: ClosedWith, dropsQueued = true): void {
@@ -271,23 +298,20 @@ export class WebSocketChannel extends BaseChannel implements Watched {
     this.finish(closed, dropsQueued);
   }
 
-  #pauseReading(): void {
-    if (!this.isOpen) return;
-    this.#socket.pause();
-    // While nothing is read, nothing is heard: the peer must not be taken for dead.
-    this.#options.heartbeat.forget(this);
-    this.#stallWatch.start();
-  }
-
   #resumeReading(): void {
-    if (!this.#stallWatch.isOn) return;
-    this.#stallWatch.stop();
+    if (this.#stallWatch === undefined) return;
+    this.#stopStallWatch();
     if (this.closed === undefined) this.#options.heartbeat.watch(this);
     this.#socket.resume();
   }
 
+  #stopStallWatch(): void {
+    this.#stallWatch?.stop();
+    this.#stallWatch = undefined;
+  }
+
   #stopTimers(): void {
     this.#stopAwaiting?.();
-    this.#stallWatch.stop();
+    this.#stopStallWatch();
   }
 }

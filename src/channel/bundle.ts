@@ -1,0 +1,69 @@
+/** Above this size a copy costs more than the second buffer of a gathering write. */
+const largestJoinedBytes = 64 * 1024;
+
+/** What was joined last: channels that share a bundle are flushed one after the other. */
+let lastBundle: Bundle | undefined;
+let lastJoined: Buffer = Buffer.alloc(0);
+
+/**
+ * Pieces of output in their order, as a chain that never changes.
+ *
+ * A broadcast gives the same pieces to every member of a group. Whoever appends the same piece to the same bundle gets
+ * the same bundle, so a thousand members hold one, which is joined into one buffer once. An array for each would have to
+ * be filled and compared for each.
+ */
+export class Bundle {
+  /** The bundle without any piece. All others begin with it. */
+  static readonly empty: Bundle = new Bundle(undefined, Buffer.alloc(0));
+
+  readonly #before: Bundle | undefined;
+  readonly #piece: Buffer;
+  readonly bytes: number;
+  /** How many pieces there are. */
+  readonly count: number;
+  /** The bundle that somebody has made of this one last. */
+  #next: Bundle | undefined;
+
+  private constructor(before: Bundle | undefined, piece: Buffer) {
+    this.#before = before;
+    this.#piece = piece;
+    this.bytes = before === undefined ? 0 : before.bytes + piece.length;
+    this.count = before === undefined ? 0 : before.count + 1;
+  }
+
+  with(piece: Buffer): Bundle {
+    const known = this.#next;
+    if (known !== undefined && known.#piece === piece) return known;
+    const next = new Bundle(this, piece);
+    // The last chain is kept until there is another one, so it must not be a long one.
+    if (next.bytes <= largestJoinedBytes) this.#next = next;
+    return next;
+  }
+
+  /** The bytes in as few buffers as is worth it. */
+  get buffers(): readonly Buffer[] {
+    if (this.count === 1) return [this.#piece];
+    return this.bytes <= largestJoinedBytes ? [this.joined()] : this.#pieces();
+  }
+
+  /** All bytes in one buffer. */
+  joined(): Buffer {
+    if (this.count === 1) return this.#piece;
+    if (this.bytes > largestJoinedBytes) return Buffer.concat(this.#pieces(), this.bytes);
+    if (lastBundle !== this) {
+      lastJoined = Buffer.concat(this.#pieces(), this.bytes);
+      lastBundle = this;
+    }
+    return lastJoined;
+  }
+
+  #pieces(): Buffer[] {
+    const pieces: Buffer[] = Array.from({ length: this.count });
+    let bundle: Bundle | undefined = this;
+    for (let index = this.count - 1; index >= 0 && bundle !== undefined; index--) {
+      pieces[index] = bundle.#piece;
+      bundle = bundle.#before;
+    }
+    return pieces;
+  }
+}
