@@ -1,3 +1,5 @@
+import type { Socket } from "node:net";
+
 /** Above this size a copy costs more than the second buffer of a gathering write. */
 const largestJoinedBytes = 64 * 1024;
 
@@ -40,10 +42,15 @@ export class Bundle {
     return next;
   }
 
-  /** The bytes in as few buffers as is worth it. */
-  get buffers(): readonly Buffer[] {
-    if (this.count === 1) return [this.#piece];
-    return this.bytes <= largestJoinedBytes ? [this.joined()] : this.#pieces();
+  /** Hands all of it over, in one write. */
+  writeTo(socket: Socket): void {
+    if (this.count === 1) socket.write(this.#piece);
+    else if (this.bytes <= largestJoinedBytes) socket.write(this.joined());
+    else {
+      socket.cork();
+      for (const piece of this.#pieces()) socket.write(piece);
+      socket.uncork();
+    }
   }
 
   /** All bytes in one buffer. */

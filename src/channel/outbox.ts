@@ -102,14 +102,7 @@ export class Outbox {
     this.clear();
     const socket = this.#socket;
     if (!socket.writable) return;
-    const { buffers } = bundle;
-    const [first] = buffers;
-    if (buffers.length === 1 && first !== undefined) socket.write(first);
-    else {
-      socket.cork();
-      for (const buffer of buffers) socket.write(buffer);
-      socket.uncork();
-    }
+    bundle.writeTo(socket);
     if (isInSlab && socket.writableLength > 0) slab.keep();
   }
 

@@ -1,7 +1,8 @@
 import type { Socket } from "node:net";
 import type { Environment } from "../channel/environment.ts";
 import { Outbox } from "../channel/outbox.ts";
-import { encodeChunk, lastChunk } from "./chunk.ts";
+import type { Payload } from "../channel/payload.ts";
+import { chunkOf, encodeChunk, lastChunk } from "./chunk.ts";
 import { encodeHead, type Head, isFramingField } from "./head.ts";
 
 /** What an exchange tells the connection it belongs to. */
@@ -130,9 +131,9 @@ export class Exchange {
   }
 
   /** Writes one piece that is shared by many streams. */
-  writeShared(bytes: Buffer, chunk: () => Buffer): void {
-    if (this.#phase !== "streaming" || bytes.length === 0) return;
-    this.#outbox.append(this.#isChunked ? chunk() : bytes);
+  writeShared(payload: Payload): void {
+    if (this.#phase !== "streaming" || payload.bytes.length === 0) return;
+    this.#outbox.append(this.#isChunked ? payload.encodedBy(chunkOf) : payload.bytes);
   }
 
   /** Ends a stream. */

@@ -11,7 +11,6 @@ import type { Payload } from "../channel/payload.ts";
 import { discard } from "../channel/source.ts";
 import { closedWith } from "../channel/status.ts";
 import { answerEncoders, sharedHead } from "./answers.ts";
-import { chunkOf } from "./chunk.ts";
 import { constantResponse } from "./constant-response.ts";
 import type { Exchange } from "./exchange.ts";
 import { checkHead, type Head } from "./head.ts";
@@ -88,8 +87,12 @@ export class HttpChannel extends BaseChannel {
       return true;
     }
     const bytes = body === undefined ? undefined : bytesOf(body);
-    if (this.#isStreaming)
-      return this.#transmitChunk(close, bytes?.length ?? 0, () => bytes && this.#exchange.write(bytes));
+    if (this.#isStreaming) {
+      if (!this.#makeRoomFor(bytes?.length ?? 0)) return false;
+      if (bytes !== undefined) this.#exchange.write(bytes);
+      if (close) this.#complete(() => this.#exchange.end());
+      return true;
+    }
     const head = this.#takeHead();
     if (close || this.#exchange.hasNoBody(head.status)) {
       this.#complete(() => this.#exchange.answer(head, bytes));
@@ -103,10 +106,10 @@ export class HttpChannel extends BaseChannel {
   protected override transmitShared(payload: Payload, close: boolean): boolean {
     const exchange = this.#exchange;
     if (this.#isStreaming) {
-      const { bytes } = payload;
-      return this.#transmitChunk(close, bytes.length, () =>
-        exchange.writeShared(bytes, () => payload.encodedBy(chunkOf)),
-      );
+      if (!this.#makeRoomFor(payload.bytes.length)) return false;
+      exchange.writeShared(payload);
+      if (close) this.#complete(() => exchange.end());
+      return true;
     }
     const { variant } = exchange;
     if (close && variant !== undefined) {
@@ -115,7 +118,7 @@ export class HttpChannel extends BaseChannel {
       this.#complete(() => exchange.answer(sharedHead(payload.contentType), payload.bytes));
     } else {
       this.#startStream(sharedHead(payload.contentType));
-      exchange.writeShared(payload.bytes, () => payload.encodedBy(chunkOf));
+      exchange.writeShared(payload);
     }
     return true;
   }
@@ -126,14 +129,11 @@ export class HttpChannel extends BaseChannel {
     this.finish(closedHere(code, reason), true);
   }
 
-  #transmitChunk(close: boolean, bytes: number, write: () => void): boolean {
-    if (bytes > 0 && !this.hasRoomFor(bytes)) {
-      this.overflow();
-      return false;
-    }
-    write();
-    if (close) this.#complete(() => this.#exchange.end());
-    return true;
+  /** @returns whether a stream can take so many bytes more; if not, it is closed */
+  #makeRoomFor(bytes: number): boolean {
+    if (bytes === 0 || this.hasRoomFor(bytes)) return true;
+    this.overflow();
+    return false;
   }
 
   #transmitStream(body: Parameters<BaseChannel["streams"]["pump"]>[0], close: boolean): void {
@@ -149,7 +149,7 @@ export class HttpChannel extends BaseChannel {
       if (!this.#isStreaming && this.closed === undefined) this.#startStream(this.#takeHead());
     };
     const delay = setTimeout(begin, streamHeadDelayMs);
-    this.onDeparture(() => clearTimeout(delay));
+    this.onDeparture({ departed: () => clearTimeout(delay) });
     this.streams.pump(body, {
       // The head leaves with the first piece: a source that fails at once can still be answered with an error.
       piece: (bytes) => {

@@ -1,7 +1,18 @@
 import { isTurnSpent, postpone } from "../channel/turn.ts";
 
-/** One broadcast on its way: serves one member after the other. `serve` must not throw. */
-type Job<Member> = { readonly members: readonly Member[]; next: number; readonly serve: (member: Member) => void };
+/** What serves the members of one broadcast. It must not throw. */
+type Serve<Member> = (member: Member) => void;
+
+/** One broadcast on its way. */
+type Job<Member> = {
+  readonly members: readonly (Member | undefined)[];
+  readonly serve: Serve<Member>;
+  readonly isQuick: boolean;
+  next: number;
+};
+
+/** How many members are served quickly between two looks at the clock: a look costs a fifth of serving one. */
+const membersPerLook = 16;
 
 /** Above so many waiting broadcasts the budget is disregarded: whoever broadcasts faster than that has to wait. */
 const maxWaitingJobs = 10_000;
@@ -22,10 +33,15 @@ export class BroadcastQueue<Member> {
   readonly #jobs: Job<Member>[] = [];
   #isScheduled = false;
   #isWorking = false;
+  #servedSinceLook = 0;
 
-  /** Begins at once unless others wait, so that small groups are served before this returns. */
-  run(members: readonly Member[], serve: (member: Member) => void): void {
-    this.#jobs.push({ members, next: 0, serve });
+  /**
+   * Begins at once unless others wait, so that small groups are served before this returns.
+   *
+   * @param isQuick - whether serving a member takes a known, short time, as it does without a function of the application
+   */
+  run(members: readonly (Member | undefined)[], serve: Serve<Member>, isQuick: boolean): void {
+    this.#jobs.push({ members, serve, isQuick, next: 0 });
     // A member's close handler may broadcast in its turn: that one waits for the one it came from.
     if (this.#isWorking) return;
     if (!this.#isScheduled || this.#jobs.length > maxWaitingJobs) this.#work();
@@ -55,8 +71,7 @@ export class BroadcastQueue<Member> {
       for (const job of run) {
         // Those in front may be further.
         if (job.next > index) continue;
-        // At each call: what a function of the application takes for one member is not known.
-        if (isTurnSpent() && this.#jobs.length <= maxWaitingJobs) {
+        if (this.#isSpent(job.isQuick)) {
           this.#continueLater();
           return false;
         }
@@ -65,6 +80,13 @@ export class BroadcastQueue<Member> {
       }
     }
     return true;
+  }
+
+  #isSpent(isQuick: boolean): boolean {
+    this.#servedSinceLook += 1;
+    if (isQuick && this.#servedSinceLook < membersPerLook) return false;
+    this.#servedSinceLook = 0;
+    return isTurnSpent() && this.#jobs.length <= maxWaitingJobs;
   }
 
   #continueLater(): void {

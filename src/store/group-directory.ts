@@ -1,21 +1,16 @@
 import type { BaseChannel } from "../channel/base-channel.ts";
 import type { HistoryLimits } from "../channel/limits.ts";
-import { Group } from "./group.ts";
+import { Group, type GroupListener, type Member } from "./group.ts";
 
 /**
- * The groups of one store by name, and which of them each channel is in.
+ * The groups of one store by name.
  *
  * A channel leaves its groups by itself when it closes. An empty group disappears; with history it is kept for a while,
  * so that a member that comes back finds its position.
  */
-export class GroupDirectory<Attachment, Entry> {
+export class GroupDirectory<Attachment, Entry> implements GroupListener<Attachment, Entry> {
   readonly #historyLimits: HistoryLimits | undefined;
   readonly #groups = new Map<string, Group<Attachment, Entry>>();
-  /**
-   * Weak although members leave by themselves. With polls, which come and go with each message, a Map kept channels that
-   * had left alive until the next full collection: an answer to a poll took 28 µs of CPU time, and 16 µs with this.
-   */
-  readonly #groupsOf = new WeakMap<BaseChannel, Set<string>>();
   /** Groups without members, the one left longest ago first. */
   readonly #emptyGroups = new Set<string>();
   #sweep: NodeJS.Timeout | undefined;
@@ -32,7 +27,7 @@ export class GroupDirectory<Attachment, Entry> {
   findOrKeep(name: string): Group<Attachment, Entry> | undefined {
     if (this.#historyLimits === undefined) return this.#groups.get(name);
     const group = this.#findOrCreate(name);
-    this.#noteEmpty(name, group);
+    this.#noteEmpty(group);
     return group;
   }
 
@@ -41,56 +36,43 @@ export class GroupDirectory<Attachment, Entry> {
     return [...this.#groups].filter(([, { size }]) => size > 0).map(([name]) => name);
   }
 
-  join(name: string, channel: BaseChannel, attachment: Attachment): Group<Attachment, Entry> {
+  join(name: string, channel: BaseChannel, attachment: Attachment): Member<Attachment> {
     const group = this.#findOrCreate(name);
-    group.set(channel, attachment);
-    this.#emptyGroups.delete(name);
-    let names = this.#groupsOf.get(channel);
-    if (names === undefined) {
-      names = new Set();
-      this.#groupsOf.set(channel, names);
-      channel.onDeparture(this.#departed);
+    const member = group.find(channel);
+    if (member !== undefined) {
+      member.attachment = attachment;
+      return member;
     }
-    names.add(name);
-    return group;
+    this.#emptyGroups.delete(name);
+    return group.add(channel, attachment);
   }
 
   /** @returns whether the channel was in the group */
   leave(name: string, channel: BaseChannel): boolean {
-    const names = this.#groupsOf.get(channel);
-    if (names?.delete(name) !== true) return false;
-    if (names.size === 0) {
-      this.#groupsOf.delete(channel);
-      channel.offDeparture(this.#departed);
-    }
-    this.#take(name, channel);
+    const group = this.#groups.get(name);
+    const member = group?.find(channel);
+    if (group === undefined || member === undefined) return false;
+    group.remove(member);
+    this.#noteEmpty(group);
     return true;
   }
 
-  /** One function for all channels: a closure for each member would be the largest part of its membership. */
-  readonly #departed = (channel: BaseChannel): void => {
-    for (const name of this.#groupsOf.get(channel) ?? []) this.#take(name, channel);
-    this.#groupsOf.delete(channel);
-  };
-
-  #take(name: string, channel: BaseChannel): void {
-    const group = this.#groups.get(name);
-    if (group === undefined) return;
-    group.delete(channel);
-    this.#noteEmpty(name, group);
+  memberDeparted(group: Group<Attachment, Entry>): void {
+    this.#noteEmpty(group);
   }
 
   #findOrCreate(name: string): Group<Attachment, Entry> {
     let group = this.#groups.get(name);
     if (group === undefined) {
-      group = new Group(this.#historyLimits);
+      group = new Group(name, this.#historyLimits, this);
       this.#groups.set(name, group);
     }
     return group;
   }
 
-  #noteEmpty(name: string, group: Group<Attachment, Entry>): void {
+  #noteEmpty(group: Group<Attachment, Entry>): void {
     if (group.size > 0) return;
+    const { name } = group;
     if (this.#historyLimits === undefined) {
       this.#groups.delete(name);
       return;

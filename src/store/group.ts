@@ -1,53 +1,108 @@
-import type { BaseChannel } from "../channel/base-channel.ts";
+import type { BaseChannel, DepartureListener } from "../channel/base-channel.ts";
 import type { HistoryLimits } from "../channel/limits.ts";
 import { History } from "./history.ts";
 
-/** One member of a group, as a broadcast sees it. */
-export type Member<Attachment> = readonly [channel: BaseChannel, attachment: Attachment];
+/** What a group tells the directory that it stands in. The same functions serve all groups. */
+export type GroupListener<Attachment, Entry> = {
+  /** A member has closed, and has left. */
+  memberDeparted(group: Group<Attachment, Entry>): void;
+};
 
-/** The members of one group, and its history if the store keeps any. */
+/** One channel in one group. It hangs on the channel, so that this leaves by itself when it closes. */
+export class Member<Attachment> implements DepartureListener {
+  readonly channel: BaseChannel;
+  readonly group: Group<Attachment, unknown>;
+  attachment: Attachment;
+  /** Its place among the members, kept by the group. */
+  index = 0;
+  /** The offset of the history up to which it has everything: it was caught up when it joined. */
+  caughtUpTo = 0;
+
+  constructor(channel: BaseChannel, group: Group<Attachment, unknown>, attachment: Attachment) {
+    this.channel = channel;
+    this.group = group;
+    this.attachment = attachment;
+  }
+
+  departed(): void {
+    this.group.departed(this);
+  }
+}
+
+/**
+ * The members of one group, and its history if the store keeps any.
+ *
+ * Members stand in a list in the order in which they joined, and know their places. A Map from channels to members would
+ * take more memory, and with polls, which leave and come back with each message, it kept those that had left until the
+ * next full collection.
+ */
 export class Group<Attachment, Entry> {
+  readonly name: string;
   readonly history: History<Entry> | undefined;
-  readonly #attachments = new Map<BaseChannel, Attachment>();
-  /** The offset up to which members were caught up when they joined. */
-  #caughtUpTo: WeakMap<BaseChannel, number> | undefined;
-  /** The members as they are now. Shared by all broadcasts until somebody comes or goes. */
-  #snapshot: readonly Member<Attachment>[] | undefined;
+  readonly #listener: GroupListener<Attachment, Entry>;
+  /** Undefined where a member has left, until half of them have. */
+  #members: (Member<Attachment> | undefined)[] = [];
+  #size = 0;
+  /** A broadcast has the list in hand: it must not change any more. */
+  #isLent = false;
 
-  constructor(historyLimits: HistoryLimits | undefined) {
+  constructor(name: string, historyLimits: HistoryLimits | undefined, listener: GroupListener<Attachment, Entry>) {
+    this.name = name;
     this.history = historyLimits === undefined ? undefined : new History(historyLimits);
+    this.#listener = listener;
   }
 
   get size(): number {
-    return this.#attachments.size;
+    return this.#size;
   }
 
-  get members(): readonly Member<Attachment>[] {
-    return (this.#snapshot ??= [...this.#attachments]);
+  /** The members as they are now, with gaps. The list stays as it is, whoever comes or goes. */
+  get members(): readonly (Member<Attachment> | undefined)[] {
+    this.#isLent = true;
+    return this.#members;
   }
 
-  /** Notes that a member has all that was ever broadcast, also what is still on its way. */
-  noteCaughtUp(channel: BaseChannel): void {
-    if (this.history !== undefined) (this.#caughtUpTo ??= new WeakMap()).set(channel, this.history.position.offset);
+  find(channel: BaseChannel): Member<Attachment> | undefined {
+    for (const listener of channel.departureListeners) {
+      if (listener instanceof Member && listener.group === this) return listener;
+    }
+    return undefined;
   }
 
-  /** Whether a member got the message of an offset from the history before its turn came in the broadcast. */
-  hasCaughtUp(channel: BaseChannel, offset: number): boolean {
-    return offset <= (this.#caughtUpTo?.get(channel) ?? 0);
+  add(channel: BaseChannel, attachment: Attachment): Member<Attachment> {
+    const member = new Member(channel, this, attachment);
+    if (this.#isLent) this.#copy();
+    member.index = this.#members.push(member) - 1;
+    this.#size += 1;
+    channel.onDeparture(member);
+    return member;
   }
 
-  has(channel: BaseChannel): boolean {
-    return this.#attachments.has(channel);
+  remove(member: Member<Attachment>): void {
+    member.channel.offDeparture(member);
+    this.#take(member);
   }
 
-  set(channel: BaseChannel, attachment: Attachment): void {
-    this.#attachments.set(channel, attachment);
-    this.#snapshot = undefined;
+  /** For a member whose channel has closed. */
+  departed(member: Member<Attachment>): void {
+    this.#take(member);
+    this.#listener.memberDeparted(this);
   }
 
-  delete(channel: BaseChannel): boolean {
-    const wasMember = this.#attachments.delete(channel);
-    if (wasMember) this.#snapshot = undefined;
-    return wasMember;
+  #take(member: Member<Attachment>): void {
+    if (this.#isLent) this.#copy();
+    this.#size -= 1;
+    this.#members[member.index] = undefined;
+    if (this.#size * 2 < this.#members.length) this.#copy();
+  }
+
+  /** Makes a list without gaps. */
+  #copy(): void {
+    const members: Member<Attachment>[] = [];
+    for (const member of this.#members) {
+      if (member !== undefined) member.index = members.push(member) - 1;
+    }
+    this.#members = members;
+    this.#isLent = false;
   }
 }

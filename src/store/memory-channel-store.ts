@@ -9,6 +9,7 @@ import { BroadcastQueue } from "./broadcast-queue.ts";
 import { type Batch, formatAsJson, payloadOf } from "./format.ts";
 import type { Group, Member } from "./group.ts";
 import { GroupDirectory } from "./group-directory.ts";
+import type { History } from "./history.ts";
 import type { BroadcastFunction, BroadcastOptions, Joined, JoinOptions, StoreOptions } from "./options.ts";
 import type { Position } from "./position.ts";
 
@@ -51,16 +52,17 @@ export class MemoryChannelStore<Attachment = undefined> {
    *   `since` without history or that is no object
    */
   add(group: string, channel: Channel, ...[attachment, options = {}]: JoinArguments<Attachment>): Joined {
-    const member = checkMember(channel);
+    const joining = checkMember(channel);
     checkGroup(group);
     checkOptions("options", options, ["since"]);
     const { since } = options;
     if (since !== undefined) this.#checkSince(since);
-    if (!member.isOpen) return { position: this.position(group), recovered: since === undefined };
+    if (!joining.isOpen) return { position: this.position(group), recovered: since === undefined };
     // The rest parameter makes the attachment optional only where undefined is one.
-    const joined = this.#directory.join(group, member, attachment as Attachment);
-    const recovered = since === undefined || this.#catchUp(joined, [member, attachment as Attachment], since);
-    return { position: joined.history?.position, recovered };
+    const member = this.#directory.join(group, joining, attachment as Attachment);
+    const { history } = member.group;
+    const recovered = since === undefined || history === undefined || this.#catchUp(member, history, since);
+    return { position: history?.position, recovered };
   }
 
   /** Takes a channel out of a group. @returns whether it was in it */
@@ -96,12 +98,13 @@ export class MemoryChannelStore<Attachment = undefined> {
       return 0;
     }
     const payload = this.#record(target, value);
-    const { members, history } = target;
+    const { members, size, history } = target;
     const offset = history?.position.offset ?? Infinity;
-    this.#queue.run(members, ([channel]) => {
-      if (!target.hasCaughtUp(channel, offset)) deliver(channel, payload, close);
-    });
-    return members.length;
+    const serve = (member: Member<Attachment>): void => {
+      if (offset > member.caughtUpTo) deliver(member.channel, payload, close);
+    };
+    this.#queue.run(members, serve, true);
+    return size;
   }
 
   /** How many members a group has. */
@@ -111,7 +114,8 @@ export class MemoryChannelStore<Attachment = undefined> {
 
   /** The members of a group now, each with its attachment. */
   members(group: string): readonly (readonly [channel: Channel, attachment: Attachment])[] {
-    return this.#directory.find(group)?.members ?? [];
+    const members = this.#directory.find(group)?.members ?? [];
+    return members.flatMap((member) => (member === undefined ? [] : [[member.channel, member.attachment]]));
   }
 
   /** The names of the groups that have members. */
@@ -128,18 +132,19 @@ export class MemoryChannelStore<Attachment = undefined> {
   #broadcastEach(group: string, valueFor: BroadcastFunction<Attachment>, close: boolean | undefined): number {
     const target = this.#directory.findOrKeep(group);
     if (target === undefined) return 0;
-    const { history, members } = target;
+    const { members, size, history } = target;
     const position = history?.nextPosition;
     history?.append(valueFor, 0);
-    this.#queue.run(members, ([channel, attachment]) => {
-      if (target.hasCaughtUp(channel, position?.offset ?? Infinity)) return;
+    const serve = ({ channel, attachment, caughtUpTo }: Member<Attachment>): void => {
+      if (position !== undefined && position.offset <= caughtUpTo) return;
       contain(channel, () => {
         const value = valueFor(channel, attachment);
         if (value === undefined) return;
         deliver(channel, position === undefined ? payloadOf(value) : this.#formatOne(position, value), close);
       });
-    });
-    return members.length;
+    };
+    this.#queue.run(members, serve, false);
+    return size;
   }
 
   /** Writes a value once for all, and remembers it. */
@@ -160,10 +165,11 @@ export class MemoryChannelStore<Attachment = undefined> {
     return payloadOf(this.#format({ position, recovered: true, messages: [{ position, value }] }));
   }
 
-  #catchUp(joined: Group<Attachment, unknown>, [channel, attachment]: Member<Attachment>, since: Position): boolean {
-    const { history } = joined;
-    if (history === undefined) return true;
-    joined.noteCaughtUp(channel);
+  /** Sends a member what it has missed. @returns whether the history reaches back that far */
+  #catchUp(member: Member<Attachment>, history: History<unknown>, since: Position): boolean {
+    const { channel, attachment } = member;
+    // All that was ever broadcast, also what is still on its way.
+    member.caughtUpTo = history.position.offset;
     const missed = history.since(since);
     if (missed?.length === 0) return true;
     const messages: { position: Position; value: unknown }[] = [];

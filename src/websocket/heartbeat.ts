@@ -1,14 +1,15 @@
-/** Something whose silence is watched. */
+/** Something whose silence is watched, with what the heartbeat notes about it: an object for that would cost as much. */
 export type Watched = {
   /** The beat in which the peer was last heard; see {@link Heartbeat.now}. */
   lastHeardBeat: number;
+  /** The beat of the last ping; -1 before the first. */
+  pingedBeat: number;
+  /** The beat in which the heartbeat looks again; -1 while it does not watch. */
+  dueBeat: number;
   ping(): void;
   /** Nothing came after the ping. */
   lost(): void;
 };
-
-/** A ping is answered once its peer was heard in its beat or later; before the first ping the beat is -1. */
-type Watch = { readonly watched: Watched; pingedBeat: number };
 
 /** A turn of the wheel takes at most so many beats; an interval longer than that is waited out in several looks. */
 const wheelBeats = 256;
@@ -23,8 +24,8 @@ export class Heartbeat {
   readonly #intervalBeats: number;
   readonly #answerBeats: number;
   readonly #beatMs: number;
-  readonly #wheel: Set<Watch>[] = [];
-  readonly #watches = new Map<Watched, { watch: Watch; slot: Set<Watch> }>();
+  readonly #wheel: Set<Watched>[] = [];
+  #watchedCount = 0;
   #timer: NodeJS.Timeout | undefined;
   #beat = 0;
 
@@ -42,18 +43,21 @@ export class Heartbeat {
 
   watch(watched: Watched): void {
     if (this.#intervalBeats === 0) return;
+    this.forget(watched);
     watched.lastHeardBeat = this.#beat;
-    this.#file({ watched, pingedBeat: -1 }, this.#intervalBeats);
+    watched.pingedBeat = -1;
+    this.#watchedCount += 1;
+    this.#file(watched, this.#intervalBeats);
     // Watching must not keep a process alive that has nothing else to do.
     this.#timer ??= setInterval(() => this.#turn(), this.#beatMs).unref();
   }
 
   forget(watched: Watched): void {
-    const entry = this.#watches.get(watched);
-    if (entry === undefined) return;
-    entry.slot.delete(entry.watch);
-    this.#watches.delete(watched);
-    if (this.#watches.size > 0) return;
+    if (watched.dueBeat === -1) return;
+    this.#slotAt(watched.dueBeat).delete(watched);
+    watched.dueBeat = -1;
+    this.#watchedCount -= 1;
+    if (this.#watchedCount > 0) return;
     clearInterval(this.#timer);
     this.#timer = undefined;
   }
@@ -64,21 +68,23 @@ export class Heartbeat {
     if (slot.size === 0) return;
     const due = [...slot];
     slot.clear();
-    for (const watch of due) this.#look(watch);
+    for (const watched of due) {
+      // The end of one peer may have made the application let go of another that is due in the same beat.
+      if (watched.dueBeat === this.#beat) this.#look(watched);
+    }
   }
 
-  #look(watch: Watch): void {
-    const { watched, pingedBeat } = watch;
-    // The end of one peer may have made the application let go of another that is due in the same beat.
-    if (this.#watches.get(watched)?.watch !== watch) return;
-    const silentBeats = this.#beat - watched.lastHeardBeat;
+  #look(watched: Watched): void {
+    const { lastHeardBeat, pingedBeat } = watched;
+    const silentBeats = this.#beat - lastHeardBeat;
     const waitedBeats = this.#beat - pingedBeat;
-    if (silentBeats < this.#intervalBeats) this.#file(watch, this.#intervalBeats - silentBeats);
-    else if (pingedBeat <= watched.lastHeardBeat) {
-      watch.pingedBeat = this.#beat;
-      this.#fileForAnswer(watch, this.#answerBeats);
+    if (silentBeats < this.#intervalBeats) this.#file(watched, this.#intervalBeats - silentBeats);
+    // A ping is answered once its peer was heard in its beat or later.
+    else if (pingedBeat <= lastHeardBeat) {
+      watched.pingedBeat = this.#beat;
+      this.#fileForAnswer(watched, this.#answerBeats);
       watched.ping();
-    } else if (waitedBeats < this.#answerBeats) this.#fileForAnswer(watch, this.#answerBeats - waitedBeats);
+    } else if (waitedBeats < this.#answerBeats) this.#fileForAnswer(watched, this.#answerBeats - waitedBeats);
     else {
       this.forget(watched);
       watched.lost();
@@ -86,18 +92,17 @@ export class Heartbeat {
   }
 
   /** An answer that comes meanwhile must not delay the next ping. */
-  #fileForAnswer(watch: Watch, beats: number): void {
-    this.#file(watch, Math.min(beats, this.#intervalBeats));
+  #fileForAnswer(watched: Watched, beats: number): void {
+    this.#file(watched, Math.min(beats, this.#intervalBeats));
   }
 
-  #file(watch: Watch, beats: number): void {
+  #file(watched: Watched, beats: number): void {
     // Longer waits than the wheel are looked at early and filed again: a look is only a subtraction.
-    const slot = this.#slotAt(this.#beat + Math.min(beats, wheelBeats - 1));
-    slot.add(watch);
-    this.#watches.set(watch.watched, { watch, slot });
+    watched.dueBeat = this.#beat + Math.min(beats, wheelBeats - 1);
+    this.#slotAt(watched.dueBeat).add(watched);
   }
 
-  #slotAt(beat: number): Set<Watch> {
+  #slotAt(beat: number): Set<Watched> {
     return (this.#wheel[beat % wheelBeats] ??= new Set());
   }
 }

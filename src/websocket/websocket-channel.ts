@@ -35,7 +35,9 @@ export type WebSocketOptions = {
  * Made before the 101 is written: until `start` it can be sent to, and all of it waits behind the head.
  */
 export class WebSocketChannel extends BaseChannel implements Watched, MailboxListener, ReceiverListener {
-  lastHeardBeat = 0;
+  lastHeardBeat = -1;
+  pingedBeat = -1;
+  dueBeat = -1;
   readonly #socket: Socket;
   readonly #options: WebSocketOptions;
   readonly #outbox: Outbox;

@@ -4,7 +4,9 @@ import { Heartbeat, type Watched } from "../../src/websocket/heartbeat.ts";
 
 /** A peer that answers pings, or does not, and what the heartbeat did to it and when. */
 class Peer implements Watched {
-  lastHeardBeat = 0;
+  lastHeardBeat = -1;
+  pingedBeat = -1;
+  dueBeat = -1;
   readonly events: string[] = [];
   readonly #heartbeat: Heartbeat;
   readonly #clock: Clock;
