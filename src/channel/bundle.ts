@@ -4,8 +4,7 @@ import type { Socket } from "node:net";
 const largestJoinedBytes = 64 * 1024;
 
 /** What was joined last: channels that share a bundle are flushed one after the other. */
-let lastBundle: Bundle | undefined;
-let lastJoined: Buffer = Buffer.alloc(0);
+let lastJoined: { readonly bundle: Bundle; readonly buffer: Buffer } | undefined;
 
 /**
  * Pieces of output in their order, as a chain that never changes.
@@ -57,20 +56,19 @@ export class Bundle {
   joined(): Buffer {
     if (this.count === 1) return this.#piece;
     if (this.bytes > largestJoinedBytes) return Buffer.concat(this.#pieces(), this.bytes);
-    if (lastBundle !== this) {
-      lastJoined = Buffer.concat(this.#pieces(), this.bytes);
-      lastBundle = this;
-    }
-    return lastJoined;
+    if (lastJoined?.bundle !== this) lastJoined = { bundle: this, buffer: Buffer.concat(this.#pieces(), this.bytes) };
+    return lastJoined.buffer;
   }
 
   #pieces(): Buffer[] {
-    const pieces: Buffer[] = Array.from({ length: this.count });
-    let bundle: Bundle | undefined = this;
-    for (let index = this.count - 1; index >= 0 && bundle !== undefined; index--) {
-      pieces[index] = bundle.#piece;
-      bundle = bundle.#before;
-    }
+    const pieces: Buffer[] = [];
+    this.#addTo(pieces);
     return pieces;
+  }
+
+  #addTo(pieces: Buffer[]): void {
+    if (this.#before === undefined) return;
+    this.#before.#addTo(pieces);
+    pieces.push(this.#piece);
   }
 }

@@ -2,15 +2,11 @@ import type { Socket } from "node:net";
 import { Bundle } from "./bundle.ts";
 import { FlushWaiters } from "./flush-waiters.ts";
 import type { Limits } from "./limits.ts";
-import { largestSlabBytes, slab } from "./slab.ts";
+import { largestSlabBytes, slab, type SlabWriter } from "./slab.ts";
 import { flushAtEndOfTurn } from "./turn.ts";
 
 /** A piece of a few bytes takes a hundred times its size while it waits by itself: so many are joined early. */
 const mostPieces = 1024;
-
-/** Whose bytes lie at the end of the slab, and where they begin. */
-let slabOwner: Outbox | undefined;
-let slabStart = 0;
 
 /**
  * The bytes of one channel that wait for the network: everything appended in a turn leaves in one write.
@@ -18,7 +14,7 @@ let slabStart = 0;
  * While the socket has not taken what it was given before, they stay here and leave together when it has. Bounded by
  * `maxBufferedBytes`, which counts what waits here and what waits in the socket.
  */
-export class Outbox {
+export class Outbox implements SlabWriter {
   readonly #socket: Socket;
   readonly #limits: Limits;
   #bundle: Bundle = Bundle.empty;
@@ -57,7 +53,7 @@ export class Outbox {
 
   /** Adds bytes, to leave at the end of the turn. Asks nothing: see `hasRoomFor`. */
   append(piece: Buffer): void {
-    this.#leaveSlab();
+    this.leaveSlab();
     this.#bundle = this.#bundle.with(piece);
     this.#appended(piece.length);
   }
@@ -70,19 +66,21 @@ export class Outbox {
    */
   reserve(mostBytes: number): number {
     if (mostBytes > largestSlabBytes || this.#isHeld) return -1;
-    if (slabOwner !== this || !slab.hasRoomFor(mostBytes)) {
-      if (slabOwner !== undefined) slabOwner.#leaveSlab();
-      if (!slab.hasRoomFor(mostBytes)) slab.renew();
-      slabOwner = this;
-      slabStart = slab.end;
-    }
-    return slab.end;
+    return slab.place(this, mostBytes);
   }
 
   /** Adds the bytes that were written to the reserved place. */
   commit(bytes: number): void {
     slab.commit(bytes);
     this.#appended(bytes);
+  }
+
+  /** What lies in the slab becomes a piece like any other. */
+  leaveSlab(): void {
+    const run = slab.takeRun(this);
+    if (run === undefined) return;
+    this.#isInSlab = true;
+    this.#bundle = this.#bundle.with(run);
   }
 
   /** The turn ends: hands everything to the socket, in one write, unless the socket has enough to do. */
@@ -96,7 +94,7 @@ export class Outbox {
   /** Hands everything to the socket, in one write. */
   flush(): void {
     if (this.#bytes === 0 || this.#isHeld) return;
-    this.#leaveSlab();
+    this.leaveSlab();
     const bundle = this.#bundle;
     const isInSlab = this.#isInSlab;
     this.clear();
@@ -119,7 +117,7 @@ export class Outbox {
 
   /** Forgets what waits here. What the socket has taken is gone. */
   clear(): void {
-    if (slabOwner === this) slabOwner = undefined;
+    slab.takeRun(this);
     this.#bundle = Bundle.empty;
     this.#isInSlab = false;
     this.#bytes = 0;
@@ -174,7 +172,7 @@ export class Outbox {
 
   /** Flushes when the socket has taken what it was given: until then one write each would only make its queue longer. */
   #waitForSocket(): void {
-    this.#leaveSlab();
+    this.leaveSlab();
     if (this.#isInSlab) {
       this.#bundle = Bundle.empty.with(Buffer.from(this.#bundle.joined()));
       this.#isInSlab = false;
@@ -186,13 +184,5 @@ export class Outbox {
       this.#isSocketBehind = false;
       this.flush();
     });
-  }
-
-  /** What lies in the slab becomes a piece like any other, and somebody else may write behind it. */
-  #leaveSlab(): void {
-    if (slabOwner !== this) return;
-    slabOwner = undefined;
-    this.#isInSlab = true;
-    this.#bundle = this.#bundle.with(slab.bytes.subarray(slabStart, slab.end));
   }
 }
