@@ -9,7 +9,7 @@ import type { Outbox } from "./outbox.ts";
 import { normalise, type Outgoing, sourceOf } from "./outgoing.ts";
 import type { Payload } from "./payload.ts";
 import { discard } from "./source.ts";
-import { type ClosedWith, closedWith, isSendableCloseCode, maxReasonBytes } from "./status.ts";
+import { checkClose, type ClosedWith } from "./status.ts";
 import { StreamBodyQueue } from "./stream-body.ts";
 
 /** Told once that a channel is closed, before its close handler: stores and registries, which must forget it. */
@@ -283,21 +283,5 @@ export abstract class BaseChannel implements Channel {
     if (typeof handler !== "function") throw invalidArgument(`the handler of ${name}`, "a function", handler);
     if (present !== undefined) throw new ChannelErrorOf("HANDLER_ALREADY_SET", { handler: name });
     return handler;
-  }
-}
-
-/** The end as this side brought it about. */
-export function closedHere(code = 1000, reason = ""): ClosedWith {
-  return closedWith("server-close", code, reason);
-}
-
-function checkClose(code: number, reason: string): void {
-  if (!isSendableCloseCode(code)) {
-    throw invalidArgument("the close code", "1000 to 1003, 1007 to 1014, or 3000 to 4999", code);
-  }
-  if (typeof reason !== "string") throw invalidArgument("the close reason", "a string", reason);
-  const reasonBytes = bytesOf(reason).length;
-  if (reasonBytes > maxReasonBytes) {
-    throw invalidArgument("the close reason", `at most ${maxReasonBytes} bytes of UTF-8`, reasonBytes);
   }
 }

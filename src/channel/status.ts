@@ -1,3 +1,6 @@
+import { invalidArgument } from "./errors.ts";
+import { bytesOf } from "./message.ts";
+
 /**
  * Why a channel closed.
  *
@@ -59,12 +62,29 @@ export function closedWith(status: CloseStatus, code: number, reason = "", wasCl
   return { status, detail: { code, reason, wasClean } };
 }
 
+/** The end as this side brought it about. */
+export function closedHere(code = 1000, reason = ""): ClosedWith {
+  return closedWith("server-close", code, reason);
+}
+
+/** Throws `INVALID_ARGUMENT` for a code or a reason that cannot stand in a Close frame. */
+export function checkClose(code: number, reason: string): void {
+  if (!isSendableCloseCode(code)) {
+    throw invalidArgument("the close code", "1000 to 1003, 1007 to 1014, or 3000 to 4999", code);
+  }
+  if (typeof reason !== "string") throw invalidArgument("the close reason", "a string", reason);
+  const reasonBytes = bytesOf(reason).length;
+  if (reasonBytes > maxReasonBytes) {
+    throw invalidArgument("the close reason", `at most ${maxReasonBytes} bytes of UTF-8`, reasonBytes);
+  }
+}
+
 /** Whether a code may stand in a Close frame (RFC 6455 §7.4.1 and §7.4.2; 1016 to 2999 are reserved). */
-export function isSendableCloseCode(code: number): boolean {
+function isSendableCloseCode(code: number): boolean {
   if (!Number.isInteger(code)) return false;
   if (code >= 3000 && code <= 4999) return true;
   return code >= 1000 && code <= 1014 && code !== 1004 && code !== 1005 && code !== 1006;
 }
 
 /** RFC 6455 §5.5: a control frame holds 125 bytes, two of which are the code. */
-export const maxReasonBytes = 123;
+const maxReasonBytes = 123;

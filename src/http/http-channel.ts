@@ -1,4 +1,4 @@
-import { BaseChannel, closedHere } from "../channel/base-channel.ts";
+import { BaseChannel } from "../channel/base-channel.ts";
 import type { ChannelKind } from "../channel/channel.ts";
 import { isStream } from "../channel/data.ts";
 import type { Environment } from "../channel/environment.ts";
@@ -9,7 +9,7 @@ import type { Outbox } from "../channel/outbox.ts";
 import type { Outgoing } from "../channel/outgoing.ts";
 import type { Payload } from "../channel/payload.ts";
 import { discard } from "../channel/source.ts";
-import { closedWith } from "../channel/status.ts";
+import { closedHere, closedWith } from "../channel/status.ts";
 import { answerEncoders, sharedHead } from "./answers.ts";
 import { constantResponse } from "./constant-response.ts";
 import type { Exchange } from "./exchange.ts";

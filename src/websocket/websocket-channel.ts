@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import { BaseChannel, closedHere } from "../channel/base-channel.ts";
+import { BaseChannel } from "../channel/base-channel.ts";
 import type { ChannelKind } from "../channel/channel.ts";
 import { isStream, type StreamBody } from "../channel/data.ts";
 import type { Environment } from "../channel/environment.ts";
@@ -10,7 +10,7 @@ import { Outbox } from "../channel/outbox.ts";
 import type { Outgoing } from "../channel/outgoing.ts";
 import type { Payload } from "../channel/payload.ts";
 import { slab } from "../channel/slab.ts";
-import { type ClosedWith, closedWith, statusOf } from "../channel/status.ts";
+import { closedHere, type ClosedWith, closedWith, statusOf } from "../channel/status.ts";
 import { headerLines } from "../http/head.ts";
 import { awaitClose } from "./await-close.ts";
 import { encodeClose, encodeMessage, encodePing, encodePong, frameOf, mostFrameBytes, writeMessage } from "./frame.ts";

@@ -37,10 +37,7 @@ describe("messages of many channels that are sent in turns", () => {
     const pair: Pair = { client, channel, expected: [] };
     if (condition !== "reads") client.client.pause();
     if (condition === "blocked by a large message") send(pair, largeMessage);
-    while (condition === "blocked by small messages" && channel.bufferedAmount === 0) {
-      for (let count = 0; count < 14; count++) send(pair, `${pair.expected.length}`.repeat(1000).slice(0, 1000));
-      await endOfTurn();
-    }
+    if (condition === "blocked by small messages") await fill(pair);
     return pair;
   }
 
@@ -66,6 +63,14 @@ describe("messages of many channels that are sent in turns", () => {
 function send({ channel, expected }: Pair, message: string | Buffer): void {
   assert.ok(channel.send(message));
   expected.push(message);
+}
+
+/** Sends until the last turn's messages went out in part only. */
+async function fill(pair: Pair): Promise<void> {
+  while (pair.channel.bufferedAmount === 0) {
+    for (let count = 0; count < 14; count++) send(pair, `${pair.expected.length}`.repeat(1000).slice(0, 1000));
+    await endOfTurn();
+  }
 }
 
 function endOfTurn(): Promise<void> {
