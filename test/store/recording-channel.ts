@@ -1,5 +1,6 @@
 import { Socket } from "node:net";
-import { BaseChannel, closedHere } from "../../src/channel/base-channel.ts";
+import { BaseChannel } from "../../src/channel/base-channel.ts";
+import { closedHere } from "../../src/channel/status.ts";
 import type { ChannelKind } from "../../src/channel/channel.ts";
 import type { ChannelError } from "../../src/channel/errors.ts";
 import { resolveLimits } from "../../src/channel/limits.ts";
