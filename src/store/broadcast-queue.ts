@@ -1,17 +1,20 @@
 import { isTurnSpent, postpone } from "../channel/turn.ts";
 
-/** What serves the members of one broadcast. It must not throw. */
-type Serve<Member> = (member: Member) => void;
+/**
+ * What serves the members of one broadcast. It must not throw.
+ *
+ * @returns whether that took a short time: nothing was written to a socket, and no function of the application was called
+ */
+type Serve<Member> = (member: Member) => boolean;
 
 /** One broadcast on its way. */
 type Job<Member> = {
   readonly members: readonly (Member | undefined)[];
   readonly serve: Serve<Member>;
-  readonly isQuick: boolean;
   next: number;
 };
 
-/** How many members are served quickly between two looks at the clock: a look costs a fifth of serving one. */
+/** How many members are served in a short time between two looks at the clock: a look costs a fifth of serving one. */
 const membersPerLook = 16;
 
 /** Above so many waiting broadcasts the budget is disregarded: whoever broadcasts faster than that has to wait. */
@@ -35,13 +38,9 @@ export class BroadcastQueue<Member> {
   #isWorking = false;
   #servedSinceLook = 0;
 
-  /**
-   * Begins at once unless others wait, so that small groups are served before this returns.
-   *
-   * @param isQuick - whether serving a member takes a known, short time, as it does without a function of the application
-   */
-  run(members: readonly (Member | undefined)[], serve: Serve<Member>, isQuick: boolean): void {
-    this.#jobs.push({ members, serve, isQuick, next: 0 });
+  /** Begins at once unless others wait, so that small groups are served before this returns. */
+  run(members: readonly (Member | undefined)[], serve: Serve<Member>): void {
+    this.#jobs.push({ members, serve, next: 0 });
     // A member's close handler may broadcast in its turn: that one waits for the one it came from.
     if (this.#isWorking) return;
     if (!this.#isScheduled || this.#jobs.length > maxWaitingJobs) this.#work();
@@ -71,20 +70,19 @@ export class BroadcastQueue<Member> {
       for (const job of run) {
         // Those in front may be further.
         if (job.next > index) continue;
-        if (this.#isSpent(job.isQuick)) {
+        if (this.#isSpent()) {
           this.#continueLater();
           return false;
         }
         job.next += 1;
-        if (member !== undefined) job.serve(member);
+        if (member !== undefined) this.#servedSinceLook += job.serve(member) ? 1 : membersPerLook;
       }
     }
     return true;
   }
 
-  #isSpent(isQuick: boolean): boolean {
-    this.#servedSinceLook += 1;
-    if (isQuick && this.#servedSinceLook < membersPerLook) return false;
+  #isSpent(): boolean {
+    if (this.#servedSinceLook < membersPerLook) return false;
     this.#servedSinceLook = 0;
     return isTurnSpent() && this.#jobs.length <= maxWaitingJobs;
   }

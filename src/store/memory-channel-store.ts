@@ -100,10 +100,11 @@ export class MemoryChannelStore<Attachment = undefined> {
     const payload = this.#record(target, value);
     const { members, size, history } = target;
     const offset = history?.position.offset ?? Infinity;
-    const serve = (member: Member<Attachment>): void => {
+    this.#queue.run(members, (member) => {
       if (offset > member.caughtUpTo) deliver(member.channel, payload, close);
-    };
-    this.#queue.run(members, serve, true);
+      // One that is closed after it writes at once, and calls its close handler.
+      return member.channel.isOpen;
+    });
     return size;
   }
 
@@ -135,15 +136,15 @@ export class MemoryChannelStore<Attachment = undefined> {
     const { members, size, history } = target;
     const position = history?.nextPosition;
     history?.append(valueFor, 0);
-    const serve = ({ channel, attachment, caughtUpTo }: Member<Attachment>): void => {
-      if (position !== undefined && position.offset <= caughtUpTo) return;
+    this.#queue.run(members, ({ channel, attachment, caughtUpTo }) => {
+      if (position !== undefined && position.offset <= caughtUpTo) return false;
       contain(channel, () => {
         const value = valueFor(channel, attachment);
         if (value === undefined) return;
         deliver(channel, position === undefined ? payloadOf(value) : this.#formatOne(position, value), close);
       });
-    };
-    this.#queue.run(members, serve, false);
+      return false;
+    });
     return size;
   }
 
