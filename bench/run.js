@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * npm run bench [-- [--quick] [--rounds 5] [--node 20|24] [--baseline folder] [question ...]]
+ * npm run bench [-- [--quick] [--rounds 5] [--node 20|24] [--baseline folder of a build] [question ...]]
  *
  * See README.md for how to read what it prints.
  */
@@ -8,35 +8,26 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus, release, totalmem } from "node:os";
-import { join, resolve } from "node:path";
-import { parseArgs } from "node:util";
+import { join } from "node:path";
 import { compile, currentNode, node24, root } from "../scripts/tools.mjs";
+import { ArgumentError, readArguments, usage } from "./lib/arguments.js";
+import { usableCpus } from "./lib/cpu.js";
+import { judge } from "./lib/judge.js";
 import { measure } from "./lib/measure.js";
-import { formatTable, judge, summarise } from "./lib/table.js";
+import { summarise } from "./lib/statistics.js";
+import { cellsOf, formatTable, formatVerdict } from "./lib/table.js";
 
 /** @typedef {import("./lib/question.js").Question} Question */
+/** @typedef {import("./lib/question.js").Load} Load */
+
+// Processes of the suite end with their standard input, which this one's end closes.
+for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(130));
 
 const bench = import.meta.dirname;
-const { values: options, positionals: wanted } = parseArgs({
-  allowPositionals: true,
-  options: {
-    quick: { type: "boolean", default: false },
-    rounds: { type: "string" },
-    node: { type: "string" },
-    /** The folder of another build of channelkit, which becomes a row. */
-    baseline: { type: "string" },
-  },
-});
-
-const isQuick = options.quick;
-const node = options.node === "24" ? node24() : currentNode();
-const settings = {
-  node: node.path,
-  rounds: Number(options.rounds ?? (isQuick ? 2 : 5)),
-  warmupMs: isQuick ? 100 : 300,
-  ms: isQuick ? 400 : 2000,
-  baseline: options.baseline === undefined ? undefined : resolve(options.baseline),
-};
+const names = readdirSync(join(bench, "questions")).map((entry) => entry.replace(/\.js$/, ""));
+const { isQuick, rounds, wanted, baseline, ...asked } = readOrExplain();
+const node = findNode();
+const settings = { node: node.path, rounds, warmupMs: isQuick ? 100 : 300, ms: isQuick ? 400 : 1500, baseline };
 
 if (!existsSync(join(bench, "node_modules"))) {
   const { status } = spawnSync("npm", ["ci", "--ignore-scripts=false"], { cwd: bench, stdio: "inherit" });
@@ -47,30 +38,27 @@ compile("tsconfig.build.json");
 const start = new Date();
 const environment = describeEnvironment();
 console.log(Object.values(environment).join(" · "));
-console.log(
-  `${settings.rounds} interleaved rounds of ${settings.ms} ms each${isQuick ? ", quick: for a first look" : ""}`,
-);
+console.log(`${rounds} interleaved rounds of ${settings.ms} ms each${isQuick ? ", quick: rows that carry a bar" : ""}`);
+if (usableCpus().length < 2) console.log("server and load share the only CPU: read no rates");
 
 const results = [];
 for (const [name, question] of await findQuestions()) {
-  const baselines = settings.baseline === undefined ? [] : ["baseline"];
-  /** @type {Map<string, import("./lib/table.js").Summaries>} */
+  /** @type {Map<string, Map<string, import("./lib/statistics.js").Figures[]>>} */
   const earlier = new Map();
   for (const load of question.loads.filter(({ isSlow = false }) => !(isQuick && isSlow))) {
-    const rows = [...(load.rows ?? question.rows), ...baselines];
     const rateOf = (/** @type {string} */ row) => {
-      const capacity = earlier.get(load.shareOf ?? "")?.[row]?.["rate"]?.median;
+      const capacity = summarise(earlier.get(load.shareOf ?? "")?.get(row) ?? [])["rate"]?.median;
       return capacity === undefined ? undefined : capacity * (load.share ?? 1);
     };
     // Memory is steady, and its servers are started anew for each round.
-    const roundsNow = isQuick && load.run.kind === "memory" ? 1 : settings.rounds;
-    const rounds = await measure(load, rows, { ...settings, rounds: roundsNow }, rateOf);
-    const summaries = Object.fromEntries([...rounds].map(([row, figures]) => [row, summarise(figures)]));
-    earlier.set(load.name, summaries);
-    const bars = (question.bars ?? []).filter((bar) => bar.load === load.name).map((bar) => judge(bar, summaries));
-    console.log(`\n${name} · ${load.name}\n${formatTable(question.figures, summaries)}`);
-    for (const { text } of bars) console.log(`  ${text}`);
-    results.push({ question: name, load: load.name, bars, rows: summaries, rounds: Object.fromEntries(rounds) });
+    const roundsNow = isQuick && load.run.kind === "memory" ? 1 : rounds;
+    const measured = await measure(load, rowsOf(question, load), { ...settings, rounds: roundsNow }, rateOf);
+    earlier.set(load.name, measured);
+    const verdicts = barsOf(question, load).map((bar) => judge(bar, measured));
+    const table = cellsOf(question.figures, measured);
+    console.log(`\n${name} · ${load.name}\n${formatTable(table)}`);
+    for (const verdict of verdicts) console.log(`  ${formatVerdict(verdict)}`);
+    results.push({ question: name, load: load.name, table, verdicts, rounds: Object.fromEntries(measured) });
   }
 }
 
@@ -81,14 +69,26 @@ mkdirSync(join(bench, "results"), { recursive: true });
 writeFileSync(file, `${JSON.stringify({ start, seconds, environment, settings, results }, undefined, 2)}\n`);
 console.log(`\n${seconds} s, written to ${file}`);
 
+function readOrExplain() {
+  try {
+    return readArguments(process.argv.slice(2), names);
+  } catch (error) {
+    if (!(error instanceof ArgumentError)) throw error;
+    console.error(`${error.message}\n${usage}`);
+    process.exit(2);
+  }
+}
+
+function findNode() {
+  const current = currentNode();
+  const found = asked.node === "24" ? node24() : current;
+  if (asked.node === undefined || found.major === Number(asked.node)) return found;
+  console.error(`there is no Node ${asked.node} at hand, only ${current.version} and 24`);
+  process.exit(1);
+}
+
 /** @returns {Promise<[string, Question][]>} */
 async function findQuestions() {
-  const names = readdirSync(join(bench, "questions")).map((entry) => entry.replace(/\.js$/, ""));
-  const unknown = wanted.filter((name) => !names.includes(name));
-  if (unknown.length > 0) {
-    console.error(`no such question: ${unknown.join(", ")}. There are ${names.join(", ")}`);
-    process.exit(1);
-  }
   const questions = [];
   for (const name of names) {
     const { question } = /** @type {{ question: Question }} */ (await import(`./questions/${name}.js`));
@@ -97,6 +97,28 @@ async function findQuestions() {
     }
   }
   return questions;
+}
+
+/**
+ * All of them; in the quick form those that a bar is about, so that there is time to measure these well.
+ *
+ * @param {Question} question
+ * @param {Load} load
+ */
+function rowsOf(question, load) {
+  const rows = load.rows ?? question.rows;
+  const against = barsOf(question, load).flatMap((bar) => bar.against ?? []);
+  const isShown = (/** @type {string} */ row) => row === "channelkit" || against.includes(row);
+  const shown = isQuick && against.length > 0 ? rows.filter(isShown) : rows;
+  return baseline === undefined ? shown : [...shown, "baseline"];
+}
+
+/**
+ * @param {Question} question
+ * @param {Load} load
+ */
+function barsOf({ bars = [] }, load) {
+  return bars.filter((bar) => bar.load === load.name);
 }
 
 function describeEnvironment() {

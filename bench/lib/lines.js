@@ -2,6 +2,7 @@
 /** How the processes talk: one line of JSON for a command on standard input, one for its answer on standard output. */
 
 import { spawn } from "node:child_process";
+import { basename } from "node:path";
 import { createInterface } from "node:readline";
 
 /** @param {(command: unknown) => unknown} run */
@@ -27,14 +28,17 @@ export class Process {
    * @param {Record<string, string>} [env]
    */
   constructor(program, parameters, env = {}) {
-    this.#name = parameters.join(" ");
-    const stdio = /** @type {const} */ (["pipe", "pipe", "inherit"]);
-    this.#child = spawn(program, parameters, { stdio: [...stdio], env: { ...process.env, ...env } });
-    this.#child.on("exit", (code, signal) => {
-      if (this.#isEnded) return;
-      console.error(`${this.#name} ended: ${signal ?? code}`);
-      process.exit(1);
+    const words = parameters.filter((word) => !/^(?:--|\{)/.test(word));
+    this.#name = [program, ...words].map((word) => basename(word)).join(" ");
+    // A group of its own: what Ctrl-C interrupts is the run, and not a server that the run then misses.
+    this.#child = spawn(program, parameters, {
+      stdio: ["pipe", "pipe", "inherit"],
+      detached: true,
+      env: { ...process.env, ...env },
     });
+    this.#child.on("error", (error) => this.#giveUp(`does not start: ${error.message}`));
+    this.#child.stdin.on("error", () => undefined); // of a process that has ended, which is told by the next line
+    this.#child.on("exit", (code, signal) => this.#giveUp(`ended unasked: ${signal ?? `exit code ${code}`}`));
     createInterface({ input: this.#child.stdout }).on("line", (line) => this.#waiting.shift()?.(line));
   }
 
@@ -48,10 +52,17 @@ export class Process {
    * @returns {Promise<Answer>}
    */
   ask(command) {
-    this.#child.stdin?.write(`${JSON.stringify(command)}\n`);
+    this.#child.stdin.write(`${JSON.stringify(command)}\n`);
     return new Promise((resolve) => {
       this.#waiting.push((line) => resolve(/** @type {Answer} */ (JSON.parse(line))));
     });
+  }
+
+  /** A run in which a process is missing has no figures. @param {string} what */
+  #giveUp(what) {
+    if (this.#isEnded) return;
+    console.error(`${this.#name} ${what}`);
+    process.exit(1);
   }
 
   end() {

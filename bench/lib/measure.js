@@ -2,12 +2,12 @@
 import { join } from "node:path";
 import { dial } from "../load/dials.js";
 import { certificate } from "./certificate.js";
-import { residentBytes } from "./cpu.js";
+import { pin, residentBytes } from "./cpu.js";
 import { Process } from "./lines.js";
 
 /** @typedef {import("./question.js").Load} Load */
 /** @typedef {import("./question.js").Run} Run */
-/** @typedef {Record<string, number>} Figures */
+/** @typedef {import("./statistics.js").Figures} Figures */
 /** @typedef {{ node: string, rounds: number, warmupMs: number, ms: number, baseline: string | undefined }} Settings */
 /** @typedef {{ port: number, controlPort: number }} Ports */
 
@@ -71,6 +71,7 @@ class Session {
     const server = startServer(row, load, settings);
     const session = new Session(load, settings, server);
     const ports = /** @type {Ports} */ (await server.ask({}));
+    pin(server.pid, 0);
     await session.#connect(row, ports, { parties: load.parties, run: load.run, prefix: "" });
     if (load.beside !== undefined) await session.#connect(row, ports, { ...load.beside, prefix: "beside" });
     return session;
@@ -109,6 +110,7 @@ class Session {
       parties: run.kind === "accept" ? [] : parties,
     });
     this.#clients.push({ process, run, prefix });
+    pin(process.pid, this.#clients.length);
   }
 }
 
@@ -153,8 +155,7 @@ function startServer(row, load, { node, baseline }) {
   const options = JSON.stringify({ bytes: load.bytes ?? 64, ...(load.tls && { tls: certificate() }) });
   const parameters = [join(bench, "servers", "host.js"), file, options];
   if (row === "bun") return new Process(bun, parameters);
-  const env =
-    row === "baseline" && baseline !== undefined ? { BENCH_CHANNELKIT: join(baseline, "dist", "index.js") } : {};
+  const env = row === "baseline" && baseline !== undefined ? { BENCH_CHANNELKIT: baseline } : {};
   return new Process(node, ["--expose-gc", ...parameters], env);
 }
 

@@ -38,12 +38,11 @@ export type Load = {
 export type Run = {
   readonly kind: "echo" | "broadcast" | "accept" | "memory";
   readonly inFlight?: number;
-  /** Messages a second. */
+  /** Messages that arrive in a second; without it, as many as the server can. */
   readonly rate?: number;
   /** Broadcasts in one turn of the server. */
   readonly perTurn?: number;
   readonly turnsInFlight?: number;
-  readonly everyMs?: number;
 };
 
 export type Figure =
@@ -56,6 +55,7 @@ export type Figure =
   | "lastP99"
   | "besideP50"
   | "besideP99"
+  | "serverBusy"
   | "loadBusy"
   | "resident"
   | "heap";

@@ -1,8 +1,9 @@
 // @ts-check
+import { isSaturated } from "./judge.js";
+import { summarise } from "./statistics.js";
+
 /** @typedef {import("./question.js").Figure} Figure */
-/** @typedef {import("./question.js").Bar} Bar */
-/** @typedef {{ median: number, spread: number }} Summary */
-/** @typedef {Record<string, Record<string, Summary>>} Summaries figures of rows */
+/** @typedef {import("./statistics.js").Figures} Figures */
 
 /** @type {Record<Figure, [title: string, text: (value: number) => string]>} */
 const figures = {
@@ -15,77 +16,77 @@ const figures = {
   lastP99: ["p99 of that", digits],
   besideP50: ["echo p50 ms", digits],
   besideP99: ["echo p99 ms", digits],
-  loadBusy: ["load busy", (value) => `${Math.round(value * 100)} %`],
+  serverBusy: ["server busy", percent],
+  loadBusy: ["load busy", percent],
   resident: ["kB resident", (value) => digits(value / 1000)],
   heap: ["kB heap", (value) => digits(value / 1000)],
 };
 
-/** The load holds a row back when it has hardly any time left. */
-const busyShare = 0.9;
-
-/**
- * The median and half the distance of the quartiles, as a share of it.
- *
- * @param {import("./measure.js").Figures[]} rounds
- * @returns {Record<string, Summary>}
- */
-export function summarise(rounds) {
-  const names = Object.keys(rounds[0] ?? {});
-  return Object.fromEntries(
-    names.map((name) => {
-      const values = rounds.map((round) => round[name] ?? Number.NaN).toSorted((one, other) => one - other);
-      const median = quantile(values, 0.5);
-      return [name, { median, spread: (quantile(values, 0.75) - quantile(values, 0.25)) / 2 / median }];
-    }),
-  );
-}
+/** More of a CPU than this, used by neither server nor load, is somebody else's work. */
+const noticeableShare = 0.25;
 
 /**
  * @param {Figure[]} columns
- * @param {Summaries} rows
+ * @param {Map<string, Figures[]>} rows
+ * @returns {string[][]} titles, then a line for each row
  */
-export function formatTable(columns, rows) {
+export function cellsOf(columns, rows) {
   const lines = [["", ...columns.map((column) => figures[column][0]), ""]];
-  for (const [row, summaries] of Object.entries(rows)) {
+  for (const [row, rounds] of rows) {
+    const summaries = summarise(rounds);
     const cells = columns.map((column) => {
       const { median, spread } = summaries[column] ?? { median: Number.NaN, spread: 0 };
-      if (Number.isNaN(median)) return "–";
-      return `${figures[column][1](median)}${spread >= 0.005 ? ` ±${Math.round(spread * 100)}%` : ""}`;
+      return Number.isNaN(median) ? "–" : `${figures[column][1](median)}${spreadText(spread)}`;
     });
-    const isHeldBack = (summaries["loadBusy"]?.median ?? 0) > busyShare;
-    lines.push([row, ...cells, isHeldBack && columns.includes("rate") ? "load-bound: read the CPU time" : ""]);
+    lines.push([row, ...cells, columns.includes("serverBusy") ? remarksOn(rounds) : ""]);
   }
+  return lines;
+}
+
+/** @param {Figures[]} rounds */
+function remarksOn(rounds) {
+  const { othersBusy } = summarise(rounds);
+  const remarks = isSaturated(rounds) ? [] : ["held back: read the CPU time"];
+  if (othersBusy !== undefined && othersBusy.median > noticeableShare) {
+    remarks.push(`others used ${percent(othersBusy.median)} of a CPU`);
+  }
+  return remarks.join("; ");
+}
+
+/** @param {string[][]} lines */
+export function formatTable(lines) {
   const widths = (lines[0] ?? []).map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
   const format = (/** @type {string[]} */ line) =>
     line.map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0)));
   return lines.map((line) => `  ${format(line).join("   ")}`.trimEnd()).join("\n");
 }
 
-/**
- * @param {Bar} bar
- * @param {Summaries} rows
- */
-export function judge({ figure, against, atLeast, atMost, load }, rows) {
-  const own = rows["channelkit"]?.[figure]?.median ?? Number.NaN;
-  const value = against === undefined ? own : own / (rows[against]?.[figure]?.median ?? Number.NaN);
-  const isMet = value >= (atLeast ?? Number.NEGATIVE_INFINITY) && value <= (atMost ?? Number.POSITIVE_INFINITY);
-  const bound = atLeast === undefined ? `at most ${atMost}` : `at least ${atLeast}`;
-  const what = against === undefined ? figures[figure][0] : `× ${figures[figure][0]} of ${against}`;
-  return {
-    load,
-    figure,
-    against,
-    value,
-    isMet,
-    text: `${isMet ? "met " : "MISS"} ${digits(value)} ${what}, bar: ${bound}`,
-  };
+/** @param {string[][]} lines */
+export function formatMarkdown(lines) {
+  const [titles = [], ...rows] = lines;
+  const hasRemarks = rows.some((row) => row.at(-1) !== "");
+  const format = (/** @type {string[]} */ line) => `| ${line.slice(0, hasRemarks ? undefined : -1).join(" | ")} |`;
+  const rule = titles.map((_, column) => (column === 0 || column === titles.length - 1 ? "---" : "--:"));
+  return [titles, rule, ...rows].map(format).join("\n");
 }
 
-/** @param {number[]} sorted @param {number} share */
-function quantile(sorted, share) {
-  const at = share * (sorted.length - 1);
-  const [low, high] = [sorted[Math.floor(at)] ?? Number.NaN, sorted[Math.ceil(at)] ?? Number.NaN];
-  return low + (high - low) * (at % 1);
+/** @param {import("./judge.js").Verdict} verdict */
+export function formatVerdict({ isMet, value, spread, by, figure, against, atLeast, atMost }) {
+  const bound = atLeast === undefined ? `at most ${atMost}` : `at least ${atLeast}`;
+  const goal = `${figures[figure][0]}${against === undefined ? "" : ` of ${against}`}`;
+  const remark = by === figure ? "" : ", by the CPU time";
+  const times = against === undefined ? "" : "× ";
+  return `${isMet ? "met " : "MISS"} ${digits(value)}${spreadText(spread)} ${times}${goal}${remark}, bar: ${bound}`;
+}
+
+/** @param {number} spread */
+function spreadText(spread) {
+  return spread >= 0.005 ? ` ±${Math.round(spread * 100)}%` : "";
+}
+
+/** @param {number} value */
+function percent(value) {
+  return `${Math.round(value * 100)} %`;
 }
 
 /** Three digits that count. @param {number} value */

@@ -6,7 +6,7 @@
  */
 
 import { connect as connectControl } from "node:net";
-import { cpuSeconds } from "../lib/cpu.js";
+import { cpuSeconds, machineSeconds } from "../lib/cpu.js";
 import { answerCommands } from "../lib/lines.js";
 import { marker } from "./dials.js";
 import { Histogram } from "./histogram.js";
@@ -15,11 +15,12 @@ import { Histogram } from "./histogram.js";
 /**
  * @typedef {{ port: number, controlPort: number, pid: number, tls: boolean, parties: Party[] }} Target
  * @typedef {{ kind: "echo" | "broadcast" | "accept", warmupMs: number, ms: number, inFlight?: number, rate?: number,
- *   perTurn?: number, turnsInFlight?: number, everyMs?: number }} Run
+ *   perTurn?: number, turnsInFlight?: number }} Run
  */
 
 const markerByte = marker.charCodeAt(0);
 const connectingAtOnce = 100;
+const connectTimeoutMs = 60_000;
 
 /** @type {Target} */
 let target;
@@ -44,7 +45,8 @@ class Connection {
   /** @type {Uint8Array | undefined} what the kernel had no room for */
   #unsent;
   #step = 0;
-  #head = "";
+  /** What has come in answer to the last step. */
+  head = "";
 
   /**
    * @param {Party} party
@@ -106,7 +108,7 @@ class Connection {
 
   #next() {
     const step = this.dial.steps[this.#step];
-    this.#head = "";
+    this.head = "";
     if (step !== undefined) this.#write(Buffer.from(step.send, "latin1"));
     if (step?.until === undefined) {
       this.#step = this.dial.steps.length;
@@ -118,8 +120,8 @@ class Connection {
   #read(bytes) {
     const step = this.dial.steps[this.#step];
     if (step !== undefined) {
-      this.#head += Buffer.from(bytes).toString("latin1");
-      if (!this.#head.includes(step.until ?? "")) return;
+      this.head += Buffer.from(bytes).toString("latin1");
+      if (!this.head.includes(step.until ?? "")) return;
       this.#step += 1;
       this.#next();
       return;
@@ -141,10 +143,14 @@ answerCommands((command) => {
 async function connectAll(to) {
   target = to;
   const parties = to.parties.flatMap((party) => Array.from({ length: party.count }, () => party));
+  let isReady = 0;
+  const timer = setTimeout(() => {
+    const heard = connections.map(({ head }) => head).find((head) => head !== "");
+    throw new Error(`only ${isReady} of ${parties.length} connections were opened; another one got: ${heard}`);
+  }, connectTimeoutMs);
   await new Promise((resolve) => {
     if (parties.length === 0) resolve(undefined);
     let opened = 0;
-    let isReady = 0;
     const openNext = () => {
       const party = parties[opened++];
       if (party === undefined) return;
@@ -158,6 +164,7 @@ async function connectAll(to) {
     };
     for (let count = 0; count < connectingAtOnce; count++) openNext();
   });
+  clearTimeout(timer);
   control = connectControl(to.controlPort, "127.0.0.1").setNoDelay(true);
   // Nothing tells when a poll is parked. Those that come back later have been read before the order to broadcast is.
   await sleep(300);
@@ -183,17 +190,25 @@ async function run(options) {
   receive = ignore;
   const seconds = (after.now - before.now) / 1000;
   const count = after.messages - before.messages;
+  const processes = (after.server.total + after.load.total - before.server.total - before.load.total) / seconds;
   return {
     ...result,
     rate: count / seconds,
-    cpu: (1e6 * (after.server - before.server)) / count,
-    serverBusy: (after.server - before.server) / seconds,
-    loadBusy: (after.load - before.load) / seconds,
+    cpu: (1e6 * (after.server.total - before.server.total)) / count,
+    serverBusy: (after.server.main - before.server.main) / seconds,
+    loadBusy: (after.load.main - before.load.main) / seconds,
+    othersBusy: (after.machine - before.machine) / seconds - processes,
   };
 }
 
 function snapshot() {
-  return { now: performance.now(), messages, server: cpuSeconds(target.pid), load: cpuSeconds(process.pid) };
+  return {
+    now: performance.now(),
+    messages,
+    server: cpuSeconds(target.pid),
+    load: cpuSeconds(process.pid),
+    machine: machineSeconds(),
+  };
 }
 
 /**
@@ -218,34 +233,28 @@ function runEcho({ inFlight = 1, rate }) {
     connection.sentAt.splice(0, count);
     if (isRunning && rate === undefined) send(connection, count, now);
   };
-  /** @type {NodeJS.Timeout | undefined} */
-  let timer;
+  let stopPace = ignore;
   if (rate === undefined) for (const connection of connections) send(connection, inFlight, performance.now());
   else {
-    const start = performance.now();
-    let sent = 0;
-    timer = setInterval(() => {
-      const due = ((performance.now() - start) * rate) / 1000;
-      for (; sent < due; sent++) {
-        const connection = connections[sent % connections.length];
-        if (connection !== undefined) send(connection, 1, start + (1000 * sent) / rate);
-      }
-    }, 1);
+    stopPace = pace(rate, (due, index) => {
+      const connection = connections[index % connections.length];
+      if (connection !== undefined) send(connection, 1, due);
+    });
   }
   return () => {
     isRunning = false;
-    clearInterval(timer);
+    stopPace();
     return until(() => pending === 0);
   };
 }
 
 /**
  * Tells the server to broadcast `perTurn` messages in a turn, and again when all members have them: `turnsInFlight` at
- * once, or one each `everyMs`. The time of a message begins when the server is told.
+ * once, or as many as give `rate`. The time of a message begins when the server is told, or was to be.
  *
  * @param {Run} run
  */
-function runBroadcast({ perTurn = 1, turnsInFlight = 2, everyMs }) {
+function runBroadcast({ perTurn = 1, turnsInFlight = 2, rate }) {
   const members = connections.length;
   /** @type {number[]} */
   const toldAt = [];
@@ -253,8 +262,8 @@ function runBroadcast({ perTurn = 1, turnsInFlight = 2, everyMs }) {
   let done = 0;
   let isRunning = true;
   for (const connection of connections) connection.count = 0;
-  const tell = () => {
-    toldAt.push(performance.now());
+  const tell = (due = performance.now()) => {
+    toldAt.push(due);
     control?.write(Buffer.from([perTurn]));
   };
   receive = (connection, count) => {
@@ -267,16 +276,15 @@ function runBroadcast({ perTurn = 1, turnsInFlight = 2, everyMs }) {
     // The last piece of one turn may be the last of the next one, too.
     for (; received >= (done + 1) * members * perTurn; done++) {
       completion.add(now - (toldAt[done] ?? now));
-      if (isRunning && everyMs === undefined) tell();
+      if (isRunning && rate === undefined) tell();
     }
   };
-  /** @type {NodeJS.Timeout | undefined} */
-  let timer;
-  if (everyMs === undefined) for (let turn = 0; turn < turnsInFlight; turn++) tell();
-  else timer = setInterval(tell, everyMs);
+  let stopPace = ignore;
+  if (rate === undefined) for (let turn = 0; turn < turnsInFlight; turn++) tell();
+  else stopPace = pace(rate / (members * perTurn), tell);
   return () => {
     isRunning = false;
-    clearInterval(timer);
+    stopPace();
     return until(() => done === toldAt.length);
   };
 }
@@ -308,6 +316,28 @@ function runAccept({ inFlight = 32 }) {
     isRunning = false;
     return until(() => pending === 0);
   };
+}
+
+/**
+ * Sends `rate` a second, whether those before were answered or not. Each is due on a whole millisecond, which is when
+ * timers can run; what is late for that counts in its time.
+ *
+ * @param {number} rate
+ * @param {(due: number, index: number) => void} send
+ * @returns {() => void} stops it
+ */
+function pace(rate, send) {
+  const start = performance.now();
+  let sent = 0;
+  const timer = setInterval(() => {
+    const now = performance.now();
+    for (; ; sent++) {
+      const due = start + Math.ceil((1000 * sent) / rate);
+      if (due > now) return;
+      send(due, sent);
+    }
+  }, 1);
+  return () => clearInterval(timer);
 }
 
 /** @param {() => boolean} condition */

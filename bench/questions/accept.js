@@ -7,8 +7,9 @@
 
 /** @type {import("../lib/question.js").Question} */
 export const question = {
-  rows: ["channelkit", "ws", "bun", "socket.io"],
-  figures: ["rate", "cpu", "p50", "p99", "loadBusy"],
+  rows: ["channelkit", "ws", "bun", "socket.io", "sockjs"],
+  figures: ["rate", "cpu", "p50", "p99", "serverBusy", "loadBusy"],
   loads: [{ name: "32 at once", parties: [["echo", 32]], run: { kind: "accept", inFlight: 32 } }],
+  bars: [{ load: "32 at once", figure: "cpu", against: "ws", atMost: 1 }],
   isSlow: true,
 };

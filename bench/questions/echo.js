@@ -8,7 +8,7 @@
 /** @type {import("../lib/question.js").Question} */
 export const question = {
   rows: ["channelkit", "ws", "bun", "socket.io", "sockjs"],
-  figures: ["rate", "cpu", "p50", "p99", "loadBusy"],
+  figures: ["rate", "cpu", "p50", "p99", "serverBusy", "loadBusy"],
   loads: [1, 16, 128].map((inFlight) => ({
     name: `${inFlight} in flight`,
     parties: [["echo", 64]],

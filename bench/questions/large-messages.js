@@ -19,7 +19,8 @@ const loads = [64, 1024].flatMap((kibibytes) => [
 /** @type {import("../lib/question.js").Question} */
 export const question = {
   rows: ["channelkit", "ws", "bun", "socket.io"],
-  figures: ["rate", "cpu", "p99", "loadBusy"],
+  figures: ["rate", "cpu", "p99", "serverBusy", "loadBusy"],
   loads,
+  bars: loads.map(({ name }) => ({ load: name, figure: "cpu", against: "ws", atMost: 1.05 })),
   isSlow: true,
 };

@@ -1,21 +1,36 @@
 // @ts-check
 /**
  * Question: how long does a message take, at ease and under load?
- * Load: 64 WebSockets, 64-byte text: echoes at 20 % and 80 % of the rate that a row reaches with one in flight; 200
- * members of a group: broadcasts at a fixed pace, 100 and 400 a second.
- * Unit: milliseconds from the time a message was due to the time it has arrived.
+ * Load: 64-byte text at 20 % and 80 % of what the row itself does of it without a pause: echoes of 64 WebSockets with
+ * one message in flight, and broadcasts to 200 of them, one a turn.
+ * Unit: milliseconds from the time a message was due to the time it has arrived. Messages are due on the millisecond.
  */
+
+/** @type {[name: string, load: Pick<import("../lib/question.js").Load, "parties" | "run">][]} */
+const kinds = [
+  ["echo", { parties: [["echo", 64]], run: { kind: "echo" } }],
+  ["broadcast", { parties: [["group", 200]], run: { kind: "broadcast" } }],
+];
+const shares = [0.2, 0.8];
+
+/** @param {string} name @param {number} share */
+const nameOf = (name, share) => `${name} at ${share * 100} %`;
 
 /** @type {import("../lib/question.js").Question} */
 export const question = {
   rows: ["channelkit", "ws", "bun", "socket.io"],
   figures: ["rate", "cpu", "p50", "p99", "p999"],
-  loads: [
-    { name: "echo, capacity", parties: [["echo", 64]], run: { kind: "echo" } },
-    { name: "echo at 20 %", parties: [["echo", 64]], run: { kind: "echo" }, shareOf: "echo, capacity", share: 0.2 },
-    { name: "echo at 80 %", parties: [["echo", 64]], run: { kind: "echo" }, shareOf: "echo, capacity", share: 0.8 },
-    { name: "100 broadcasts a second", parties: [["group", 200]], run: { kind: "broadcast", everyMs: 10 } },
-    { name: "400 broadcasts a second", parties: [["group", 200]], run: { kind: "broadcast", everyMs: 2.5 } },
-  ],
+  loads: kinds.flatMap(([name, load]) => [
+    { ...load, name: `${name}, capacity` },
+    ...shares.map((share) => ({ ...load, name: nameOf(name, share), shareOf: `${name}, capacity`, share })),
+  ]),
+  bars: kinds.flatMap(([name]) =>
+    shares.map((share) => ({
+      load: nameOf(name, share),
+      figure: /** @type {const} */ ("p99"),
+      against: "ws",
+      atMost: 1.1,
+    })),
+  ),
   isSlow: true,
 };

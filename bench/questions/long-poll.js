@@ -9,7 +9,7 @@
 /** @type {import("../lib/question.js").Question} */
 export const question = {
   rows: ["channelkit", "node-http", "bun"],
-  figures: ["rate", "cpu", "p50", "p99", "loadBusy"],
+  figures: ["rate", "cpu", "p50", "p99", "serverBusy", "loadBusy"],
   loads: [
     { name: "answered at once", parties: [["answer", 64]], run: { kind: "echo" } },
     { name: "200 parked", parties: [["poll", 200]], run: { kind: "broadcast", turnsInFlight: 1 } },

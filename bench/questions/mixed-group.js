@@ -2,14 +2,14 @@
 /**
  * Question: what does a broadcast cost in a group of all kinds?
  * Load: 100 WebSockets, 100 streams and 100 parked polls that come back after each answer; 64-byte text, one broadcast
- * a turn, the next when all have it. Bun has no group over all three; its row sends to each kind in turn.
+ * a turn, the next when all have it. Only channelkit has a group over all three; the others send to each kind in turn.
  * Unit: messages that arrived in a second, server CPU time for each.
  */
 
 /** @type {import("../lib/question.js").Question} */
 export const question = {
-  rows: ["channelkit", "bun"],
-  figures: ["rate", "cpu", "p99", "last"],
+  rows: ["channelkit", "ws", "bun"],
+  figures: ["rate", "cpu", "p99", "last", "serverBusy", "loadBusy"],
   loads: [
     {
       name: "300 members",
@@ -21,5 +21,6 @@ export const question = {
       run: { kind: "broadcast", turnsInFlight: 1 },
     },
   ],
+  bars: [{ load: "300 members", figure: "cpu", against: "ws", atMost: 1 }],
   isSlow: true,
 };

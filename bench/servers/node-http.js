@@ -9,11 +9,19 @@ import { listen } from "./listen.js";
  * @returns {Promise<import("./host.js").Peer>}
  */
 export async function start(tls, answer) {
+  const { handle, broadcast } = createHttp(answer);
+  const { port } = await listen(tls, handle);
+  return { port, broadcast };
+}
+
+/** @param {string} answer */
+export function createHttp(answer) {
   /** @type {Set<import("node:http").ServerResponse>} */
   const streams = new Set();
   /** @type {import("node:http").ServerResponse[]} */
   let parked = [];
-  const { port } = await listen(tls, (request, response) => {
+  /** @type {import("node:http").RequestListener} */
+  const handle = (request, response) => {
     if (request.url === "/answer") finish(response, answer);
     else if (request.url === "/poll") parked.push(response);
     else {
@@ -21,16 +29,14 @@ export async function start(tls, answer) {
       streams.add(response);
       response.on("close", () => streams.delete(response));
     }
-  });
-  return {
-    port,
-    broadcast(text) {
-      for (const response of streams) response.write(text);
-      const polls = parked;
-      parked = [];
-      for (const response of polls) finish(response, text);
-    },
   };
+  const broadcast = (/** @type {string} */ text) => {
+    for (const response of streams) response.write(text);
+    const polls = parked;
+    parked = [];
+    for (const response of polls) finish(response, text);
+  };
+  return { handle, broadcast };
 }
 
 /**

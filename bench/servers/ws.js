@@ -1,15 +1,18 @@
 // @ts-check
-/** Control row: `ws` as its manual shows it. */
+/** Control row: `ws` on `node:http` as its manual shows it. */
 
 import { WebSocketServer } from "ws";
 import { listen } from "./listen.js";
+import { createHttp } from "./node-http.js";
 
 /**
  * @param {import("./host.js").Tls | undefined} tls
+ * @param {string} answer
  * @returns {Promise<import("./host.js").Peer>}
  */
-export async function start(tls) {
-  const { server, port } = await listen(tls);
+export async function start(tls, answer) {
+  const http = createHttp(answer);
+  const { server, port } = await listen(tls, http.handle);
   const sockets = new WebSocketServer({ server });
   /** @type {Set<import("ws").WebSocket>} */
   const members = new Set();
@@ -22,6 +25,7 @@ export async function start(tls) {
     port,
     broadcast(text) {
       for (const socket of members) socket.send(text);
+      http.broadcast(text);
     },
   };
 }
