@@ -1,7 +1,7 @@
 // @ts-check
 /**
  * Question: how fast does a message reach every WebSocket of a group?
- * Load: 200, 2 000 or 15 000 members, 64-byte text, 1 or 8 broadcasts a turn. Four turns are in flight, so that a load
+ * Load: 200, 2 000 or 15 000 members, 64-byte text, 1 or 8 broadcasts a turn. Eight turns are in flight, so that a load
  * that falls behind reads more at once; two to large groups, where one turn is long enough for that.
  * Unit: messages that arrived in a second, server CPU time for each.
  */
