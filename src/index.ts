@@ -16,6 +16,8 @@ export {
   isChannelError,
 } from "./channel/errors.ts";
 export {
+  type CompressionLimits,
+  defaultCompressionLimits,
   defaultHistoryLimits,
   defaultLimits,
   type HistoryLimits,

@@ -179,7 +179,7 @@ export abstract class BaseChannel implements Channel {
   }
 
   /** Whether so many bytes more are within the hard limit. What stood in line behind a stream was counted before. */
-  protected hasRoomFor(bytes: number): boolean {
+  hasRoomFor(bytes: number): boolean {
     return this.#streams?.isReleasing === true || this.outbox.hasRoomFor(bytes);
   }
 

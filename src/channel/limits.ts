@@ -7,7 +7,7 @@ import { invalidArgument } from "./errors.ts";
  * `docs/limits.md` is made from this file: what is bounded, then "Over it" or "At it" what happens.
  */
 export type Limits = {
-  /** Largest message taken from a WebSocket, in bytes. Over it: Close 1009, status `message-too-big`. */
+  /** Largest message taken from a WebSocket, in bytes; of a compressed one, inflated. Over it: Close 1009, status `message-too-big`. */
   readonly maxMessageBytes: number;
   /** Most fragments of one message, empty ones included. Over it: Close 1008, status `policy-violation`. */
   readonly maxFragments: number;
@@ -156,6 +156,28 @@ export const defaultHistoryLimits: HistoryLimits = {
   maxEmptyGroups: 10_000,
 };
 
+/** Which messages are compressed for a client that has agreed to permessage-deflate. */
+export type CompressionLimits = {
+  /** Smallest message that is compressed, in bytes. At it: compressed, if that makes it smaller; below, sent as it is. */
+  readonly minBytes: number;
+  /** Largest message that is compressed, in bytes; meanwhile no other work is done. Over it: sent as it is. */
+  readonly maxBytes: number;
+};
+
+/** The defaults of a server that compresses. */
+export const defaultCompressionLimits: CompressionLimits = {
+  // Below, it saves no packet. The threshold of ws is the same.
+  minBytes: kibibyte,
+  // 2 ms of JSON, a fifth of the budget of a turn.
+  maxBytes: 256 * kibibyte,
+};
+
+/** Most bytes that one byte of a compressed message may become; JSON that is a list of alike objects comes to 20. */
+export const maxInflationRatio = 100;
+
+/** Up to this size a message may become larger than `maxInflationRatio` allows: short ones are of equal bytes at times. */
+export const freeInflatedBytes: number = 64 * kibibyte;
+
 /** Fills in the defaults. Throws `INVALID_ARGUMENT` for a name that is no limit and for a number that is no amount. */
 export function resolveLimits(given: Partial<Limits> = {}): Limits {
   return fillIn(given, defaultLimits, "limits");
@@ -164,6 +186,11 @@ export function resolveLimits(given: Partial<Limits> = {}): Limits {
 /** As {@link resolveLimits}, for the history of a store. */
 export function resolveHistoryLimits(given: Partial<HistoryLimits>): HistoryLimits {
   return fillIn(given, defaultHistoryLimits, "history");
+}
+
+/** As {@link resolveLimits}, for the compression of a server. */
+export function resolveCompressionLimits(given: Partial<CompressionLimits>): CompressionLimits {
+  return fillIn(given, defaultCompressionLimits, "compression");
 }
 
 function fillIn<Numbers extends object>(given: Partial<Numbers>, defaults: Numbers, argument: string): Numbers {

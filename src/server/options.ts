@@ -2,7 +2,8 @@ import type { ServerOptions as TlsServerOptions } from "node:https";
 import { checkOptions } from "../channel/check-options.ts";
 import type { Environment } from "../channel/environment.ts";
 import { type ErrorListener, invalidArgument } from "../channel/errors.ts";
-import { type Limits, resolveLimits } from "../channel/limits.ts";
+import { type CompressionLimits, type Limits, resolveCompressionLimits, resolveLimits } from "../channel/limits.ts";
+import { Deflater } from "../websocket/deflater.ts";
 import { Acceptor } from "./acceptor.ts";
 import { type AllowedOrigins, checkAllowedOrigins } from "./origin.ts";
 import { containListener, reportToStandardError } from "./report.ts";
@@ -27,6 +28,12 @@ export type ListenerOptions = {
   readonly onError?: ErrorListener;
   /** Bounds that differ from `defaultLimits`. */
   readonly limits?: Partial<Limits>;
+  /**
+   * Compresses the messages of a WebSocket whose client offers permessage-deflate (RFC 7692): true, or what differs from
+   * `defaultCompressionLimits`. Default: false. Not for messages that hold a secret beside what a stranger may choose:
+   * their length would tell of it.
+   */
+  readonly compression?: boolean | Partial<CompressionLimits>;
 };
 
 /** What `serve` takes: where to listen, besides {@link ListenerOptions}. */
@@ -39,7 +46,7 @@ export type ServeOptions = ListenerOptions & {
   readonly tls?: TlsServerOptions;
 };
 
-const listenerOptionNames = ["allowedOrigins", "trustProxy", "serverHeader", "onError", "limits"];
+const listenerOptionNames = ["allowedOrigins", "trustProxy", "serverHeader", "onError", "limits", "compression"];
 const serveOptionNames = [...listenerOptionNames, "port", "hostname", "tls"];
 
 /** Throws for what is no handler. Checked before the options, in whose place it is easily given. */
@@ -54,6 +61,7 @@ export function createAcceptor(handler: RequestHandler, options: ListenerOptions
     environment: createEnvironment(options),
     allowedOrigins: checkAllowedOrigins(options.allowedOrigins),
     trustedHops: checkTrustProxy(options.trustProxy),
+    deflater: createDeflater(options.compression),
   });
   return new Acceptor(state);
 }
@@ -75,6 +83,11 @@ export function checkServeOptions(options: ServeOptions): void {
 
 export function checkListenerOptions(options: ListenerOptions): void {
   checkOptions("options", options, listenerOptionNames);
+}
+
+function createDeflater(compression: ListenerOptions["compression"] = false): Deflater | undefined {
+  if (compression === false) return undefined;
+  return new Deflater(resolveCompressionLimits(compression === true ? {} : compression));
 }
 
 function createEnvironment({ limits, onError, serverHeader }: ListenerOptions): Environment {

@@ -1,5 +1,6 @@
 import type { Environment } from "../channel/environment.ts";
 import type { RequestFault } from "../http/request-rules.ts";
+import type { Deflater } from "../websocket/deflater.ts";
 import { Heartbeat } from "../websocket/heartbeat.ts";
 import type { AllowedOrigins } from "./origin.ts";
 
@@ -14,6 +15,8 @@ export type ServerSettings = {
   readonly environment: Environment;
   readonly allowedOrigins: AllowedOrigins;
   readonly trustedHops: number;
+  /** There when messages are compressed for clients that offer it. */
+  readonly deflater: Deflater | undefined;
 };
 
 /** What every turn of every connection of a server needs to know. */

@@ -82,10 +82,12 @@ export class UpgradeTurn implements Turn {
       return;
     }
     this.#connection.requestIsComplete();
-    const { limits } = this.#state.environment;
-    const result = this.#state.refusal() ?? checkRequestHead(message, limits) ?? checkHandshake(message);
+    const { environment, settings } = this.#state;
+    const compresses = settings.deflater !== undefined;
+    const result =
+      this.#state.refusal() ?? checkRequestHead(message, environment.limits) ?? checkHandshake(message, compresses);
     if ("rule" in result) this.#refuse(result);
-    else if (!isOriginAllowed(message, this.#state.settings.allowedOrigins, this.#state.settings.trustedHops)) {
+    else if (!isOriginAllowed(message, settings.allowedOrigins, settings.trustedHops)) {
       this.#refuse({ status: 403, rule: "its page has a foreign origin" });
     } else this.#run(result);
   }
@@ -160,11 +162,12 @@ export class UpgradeTurn implements Turn {
     { use, options }: { use: UseChannel; options: HandshakeOptions },
   ): Response {
     this.#responseHead = encodeSwitchingProtocols(handshake, options);
-    const { environment, heartbeat } = this.#state;
+    const { environment, heartbeat, settings } = this.#state;
     const channel = new WebSocketChannel(request, this.#socket, {
       environment,
       heartbeat,
       endSocket: (socket) => endSocket(socket, environment.limits),
+      deflater: handshake.compression === undefined ? undefined : settings.deflater,
     });
     this.#channel = channel;
     this.#endPending?.();

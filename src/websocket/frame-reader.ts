@@ -1,6 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import type { Writable } from "node:stream";
 import type { Limits } from "../channel/limits.ts";
+import type { Reader } from "./reader.ts";
 import { createReceiver, type ReceiverListener } from "./receiver.ts";
 
 // RFC 6455 §5.2.
@@ -19,14 +20,14 @@ const maskBytes = 4;
 const largestWaitingBytes = 4096;
 
 /**
- * What a client sends, frame by frame.
+ * What a client sends that does not compress, frame by frame.
  *
  * Nearly all frames are a whole short message or a pong, whole in what the socket has read: those are read here, in
  * place. Everything else is left to the parser of `ws`: fragments, large messages, Close frames, and whatever breaks the
  * protocol. It costs 2 µs for each frame and more memory than the rest of a channel, so it is made only when it is
  * needed, and let go of when its message is done.
  */
-export class FrameReader {
+export class FrameReader implements Reader {
   readonly #limits: Limits;
   readonly #listener: ReceiverListener;
   /** The beginning of a frame whose end has not come. */
@@ -60,6 +61,14 @@ export class FrameReader {
         }
       }
     }
+  }
+
+  resume(): void {
+    // Nothing was kept back.
+  }
+
+  end(done: () => void): void {
+    done();
   }
 
   /** @returns how many bytes were read; 0 when more have to come first, or when the receiver is owed the frame */

@@ -7,6 +7,8 @@ const finBinary = 0x82;
 const finClose = 0x88;
 const finPing = 0x89;
 const finPong = 0x8a;
+// RFC 7692 §6: RSV1 marks a compressed message.
+const compressedBit = 0x40;
 
 // RFC 6455 §5.2. Lengths up to 125 stand in the second byte, larger ones in two or eight bytes behind it.
 const largestShortLength = 125;
@@ -20,9 +22,9 @@ const longHeaderBytes = 10;
  * Text is in a buffer of its own when it is encoded, so that of a large one need not be copied behind the header; bytes
  * are copied, since their owner could still change them.
  *
- * @returns the frame, in one or two pieces
+ * @returns the frame, or its header and its payload
  */
-export function encodeMessage(message: Message): Buffer[] {
+export function encodeMessage(message: Message): [frame: Buffer, payload?: Buffer] {
   if (typeof message !== "string") return [encodeFrame(finBinary, bytesOf(message))];
   const payload = bytesOf(message);
   const header = Buffer.allocUnsafe(headerBytesFor(payload.length));
@@ -53,8 +55,14 @@ export function frameOf(payload: Payload): Buffer {
   return encodeFrame(payload.isText ? finText : finBinary, payload.bytes);
 }
 
-export function encodePing(data: Uint8Array): Buffer {
-  return encodeFrame(finPing, bytesOf(data));
+/** The frame of a message that permessage-deflate has compressed. */
+export function encodeCompressed(isText: boolean, deflated: Buffer): Buffer {
+  return encodeFrame((isText ? finText : finBinary) | compressedBit, deflated);
+}
+
+/** A ping without data. */
+export function encodePing(): Buffer {
+  return encodeFrame(finPing, Buffer.alloc(0));
 }
 
 export function encodePong(data: Uint8Array): Buffer {

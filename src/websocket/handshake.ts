@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import type { HeaderFields } from "../channel/data.ts";
 import { invalidArgument } from "../channel/errors.ts";
 import { headerLines, httpDate } from "../http/head.ts";
+import { acceptOffer, parseOffers } from "./compression-offer.ts";
 
 /** Why an upgrade to WebSocket is refused, as the status and fields of the response. */
 export type HandshakeRefusal = {
@@ -12,7 +13,12 @@ export type HandshakeRefusal = {
 };
 
 /** What the client offers. */
-export type Handshake = { readonly key: string; readonly protocols: readonly string[] };
+export type Handshake = {
+  readonly key: string;
+  readonly protocols: readonly string[];
+  /** How messages are compressed, as the 101 says it; undefined when they are not. */
+  readonly compression: string | undefined;
+};
 
 /** What the application chooses for the 101. */
 export type HandshakeOptions = {
@@ -42,8 +48,12 @@ export function asksForWebSocket(headers: IncomingHttpHeaders): boolean {
   return hasToken(headers.upgrade, "websocket");
 }
 
-/** Checks a request against RFC 6455 §4.2.1. */
-export function checkHandshake(request: IncomingMessage): Handshake | HandshakeRefusal {
+/**
+ * Checks a request against RFC 6455 §4.2.1.
+ *
+ * @param compresses - whether the server agrees to compression; else what the client offers of that is not looked at
+ */
+export function checkHandshake(request: IncomingMessage, compresses = false): Handshake | HandshakeRefusal {
   const { headers } = request;
   if (request.method !== "GET") return refusal(405, "a WebSocket starts with GET", [["Allow", "GET"]]);
   if (request.httpVersion !== "1.1") return refusal(400, "a WebSocket starts with HTTP/1.1");
@@ -59,8 +69,10 @@ export function checkHandshake(request: IncomingMessage): Handshake | HandshakeR
   if ((headers["content-length"] ?? "0") !== "0" || headers["transfer-encoding"] !== undefined) {
     return refusal(400, "a request for WebSocket has no body");
   }
+  const offers = compresses ? parseOffers(headers["sec-websocket-extensions"]) : [];
+  if (offers === undefined) return refusal(400, "Sec-WebSocket-Extensions is no list of extensions");
   const offered = headers["sec-websocket-protocol"];
-  return { key, protocols: offered === undefined ? [] : elementsOf(offered) };
+  return { key, protocols: offered === undefined ? [] : elementsOf(offered), compression: acceptOffer(offers) };
 }
 
 export function isRefusal(result: Handshake | HandshakeRefusal): result is HandshakeRefusal {
@@ -89,6 +101,7 @@ export function encodeSwitchingProtocols(handshake: Handshake, options: Handshak
     }
     head += `Sec-WebSocket-Protocol: ${protocol}\r\n`;
   }
+  if (handshake.compression !== undefined) head += `Sec-WebSocket-Extensions: ${handshake.compression}\r\n`;
   let hasDate = false;
   for (const [name, value] of headerLines(options.headers)) {
     const lowerName = name.toLowerCase();

@@ -8,7 +8,7 @@ export type Watched = {
   dueBeat: number;
   ping(): void;
   /** Nothing came after the ping. */
-  lost(): void;
+  connectionLost(): void;
 };
 
 /** A turn of the wheel takes at most so many beats; an interval longer than that is waited out in several looks. */
@@ -87,7 +87,7 @@ export class Heartbeat {
     } else if (waitedBeats < this.#answerBeats) this.#fileForAnswer(watched, this.#answerBeats - waitedBeats);
     else {
       this.forget(watched);
-      watched.lost();
+      watched.connectionLost();
     }
   }
 

@@ -14,6 +14,11 @@ export type ReceiverListener = {
   receivedViolation(code: number, rule: string): void;
 };
 
+/** What the parser asks for each frame of a compressed message; it waits for the answer, which must not come at once. */
+export type MessageExtension = {
+  decompress(data: Buffer, isLast: boolean, done: (error: null, data: Buffer) => void): void;
+};
+
 /** The listener is kept on the parser, so that its handlers are the same functions for all of them. */
 type Receiver = Writable & { channelListener?: ReceiverListener };
 type ReceiverConstructor = new (options: {
@@ -21,6 +26,7 @@ type ReceiverConstructor = new (options: {
   readonly maxPayload: number;
   readonly maxFragments: number;
   readonly maxBufferedChunks: number;
+  readonly extensions: { readonly "permessage-deflate"?: MessageExtension };
 }) => Receiver;
 
 // `ws` exports its parser, but its published types leave it out.
@@ -38,13 +44,16 @@ const codeOfFault: ReadonlyMap<string, number> = new Map([
  * The parser of `ws` for one connection: masking, fragments, UTF-8, lengths and limits. Write what the socket reads.
  *
  * Only this half of `ws` is used. Its other half writes each frame by itself; see the outbox.
+ *
+ * @param extension - reads compressed messages; without one RSV1 is a fault
  */
-export function createReceiver(limits: Limits, listener: ReceiverListener): Writable {
+export function createReceiver(limits: Limits, listener: ReceiverListener, extension?: MessageExtension): Writable {
   const receiver = new Receiver({
     isServer: true,
     maxPayload: in32Bits(limits.maxMessageBytes),
     maxFragments: in32Bits(limits.maxFragments),
     maxBufferedChunks: in32Bits(limits.maxBufferedChunks),
+    extensions: extension === undefined ? {} : { "permessage-deflate": extension },
   });
   receiver.channelListener = listener;
   receiver.on("message", handleMessage);
@@ -70,7 +79,7 @@ function handleError(this: Receiver, error: Error & { code?: string }): void {
   this.channelListener?.receivedViolation(codeOfFault.get(error.code ?? "") ?? 1002, error.message);
 }
 
-/** `ws` cuts a larger number to 32 bits, which makes a small limit of it, or none. */
-function in32Bits(limit: number): number {
+/** `ws` cuts a larger number to 32 bits, which makes a small limit of it, or none. Node's zlib does not take it. */
+export function in32Bits(limit: number): number {
   return Math.min(limit, 2 ** 31 - 1);
 }

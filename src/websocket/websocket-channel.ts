@@ -3,23 +3,25 @@ import { BaseChannel } from "../channel/base-channel.ts";
 import type { ChannelKind } from "../channel/channel.ts";
 import { isStream, type StreamBody } from "../channel/data.ts";
 import type { Environment } from "../channel/environment.ts";
-import { ChannelErrorOf, invalidArgument } from "../channel/errors.ts";
+import { ChannelErrorOf } from "../channel/errors.ts";
 import { Mailbox, type MailboxListener } from "../channel/mailbox.ts";
-import type { Message } from "../channel/message.ts";
 import { Outbox } from "../channel/outbox.ts";
+import type { Message } from "../channel/message.ts";
 import type { Outgoing } from "../channel/outgoing.ts";
 import type { Payload } from "../channel/payload.ts";
-import { slab } from "../channel/slab.ts";
 import { closedHere, type ClosedWith, closedWith, statusOf } from "../channel/status.ts";
 import { headerLines } from "../http/head.ts";
+import { appendFrame, appendMessage, type Room } from "./append-message.ts";
 import { awaitClose } from "./await-close.ts";
-import { encodeClose, encodeMessage, encodePing, encodePong, frameOf, mostFrameBytes, writeMessage } from "./frame.ts";
+import type { Deflater } from "./deflater.ts";
+import { encodeClose, encodePing, encodePong, frameOf } from "./frame.ts";
 import { FrameReader } from "./frame-reader.ts";
 import type { Heartbeat, Watched } from "./heartbeat.ts";
+import { InflatingReader, type Pace } from "./inflating-reader.ts";
+import type { Reader } from "./reader.ts";
 import type { ReceiverListener } from "./receiver.ts";
 import { StallWatch } from "./stall-watch.ts";
-
-const noData = Buffer.alloc(0);
+import { streamMessage } from "./stream-message.ts";
 
 /** What a WebSocket needs of the server that accepts it. */
 export type WebSocketOptions = {
@@ -27,6 +29,8 @@ export type WebSocketOptions = {
   readonly heartbeat: Heartbeat;
   /** Ends the connection in good order: what waits is written, then FIN, then input is thrown away for a while. */
   readonly endSocket: (socket: Socket) => void;
+  /** There when both ends have agreed to compress. */
+  readonly deflater: Deflater | undefined;
 };
 
 /**
@@ -34,14 +38,14 @@ export type WebSocketOptions = {
  *
  * Made before the 101 is written: until `start` it can be sent to, and all of it waits behind the head.
  */
-export class WebSocketChannel extends BaseChannel implements Watched, MailboxListener, ReceiverListener {
+export class WebSocketChannel extends BaseChannel implements Watched, MailboxListener, ReceiverListener, Pace, Room {
   lastHeardBeat = -1;
   pingedBeat = -1;
   dueBeat = -1;
   readonly #socket: Socket;
   readonly #options: WebSocketOptions;
   readonly #outbox: Outbox;
-  readonly #reader: FrameReader;
+  readonly #reader: Reader;
   readonly #mailbox: Mailbox;
   /** There while reading is paused for a slow handler. */
   #stallWatch: StallWatch | undefined;
@@ -57,7 +61,10 @@ export class WebSocketChannel extends BaseChannel implements Watched, MailboxLis
     const { limits } = options.environment;
     this.#outbox = new Outbox(socket, limits, true);
     this.#mailbox = new Mailbox(limits, this);
-    this.#reader = new FrameReader(limits, this);
+    this.#reader =
+      options.deflater === undefined
+        ? new FrameReader(limits, this)
+        : new InflatingReader(limits, this, { socket, pace: this });
   }
 
   override get kind(): ChannelKind {
@@ -66,6 +73,10 @@ export class WebSocketChannel extends BaseChannel implements Watched, MailboxLis
 
   override get isWebSocket(): boolean {
     return true;
+  }
+
+  get isReadingPaused(): boolean {
+    return this.#stallWatch !== undefined;
   }
 
   /** Writes the 101, everything that was sent so far behind it, and begins to read. */
@@ -84,7 +95,9 @@ export class WebSocketChannel extends BaseChannel implements Watched, MailboxLis
 
   /** The peer sends no more. After its Close frame that is as it should be. */
   connectionEnded(): void {
-    if (!this.#socket.writableEnded) this.connectionLost();
+    this.#reader.end(() => {
+      if (!this.#socket.writableEnded) this.connectionLost();
+    });
   }
 
   /** From now on messages go to the receive handler, or are dropped if there is none: `use` is done. */
@@ -121,11 +134,7 @@ export class WebSocketChannel extends BaseChannel implements Watched, MailboxLis
   }
 
   ping(): void {
-    this.#outbox.append(encodePing(noData));
-  }
-
-  lost(): void {
-    this.connectionLost();
+    this.#outbox.append(encodePing());
   }
 
   override fail(): void {
@@ -202,7 +211,7 @@ export class WebSocketChannel extends BaseChannel implements Watched, MailboxLis
   }
 
   protected override transmitShared(payload: Payload, close: boolean): boolean {
-    if (!this.#transmitFrame(payload.encodedBy(frameOf))) return false;
+    if (!this.#transmitFrame(payload.encodedBy(this.#options.deflater?.frameOf ?? frameOf))) return false;
     if (close) this.end(1000, "");
     return true;
   }
@@ -212,52 +221,22 @@ export class WebSocketChannel extends BaseChannel implements Watched, MailboxLis
   }
 
   #transmitMessage(message: Message): boolean {
-    const mostBytes = mostFrameBytes(message);
-    // What has no room for certain is encoded first, to see how long it is.
-    const place = this.hasRoomFor(mostBytes) ? this.#outbox.reserve(mostBytes) : -1;
-    if (place === -1) return this.#transmitPieces(message);
-    this.#outbox.commit(writeMessage(slab.bytes, place, message));
-    return true;
-  }
-
-  #transmitPieces(message: Message): boolean {
-    const pieces = encodeMessage(message);
-    if (!this.hasRoomFor(pieces.reduce((bytes, piece) => bytes + piece.length, 0))) {
-      this.overflow();
-      return false;
-    }
-    for (const piece of pieces) this.#outbox.append(piece);
-    return true;
-  }
-
-  #transmitFrame(frame: Buffer): boolean {
-    if (this.hasRoomFor(frame.length)) {
-      this.#outbox.append(frame);
-      return true;
-    }
+    if (appendMessage(this, this.#outbox, message, this.#options.deflater)) return true;
     this.overflow();
     return false;
   }
 
-  /** A stream is one binary message, so it is read whole first: a frame tells its length before its payload. */
+  #transmitFrame(frame: Buffer): boolean {
+    if (appendFrame(this, this.#outbox, frame)) return true;
+    this.overflow();
+    return false;
+  }
+
   #transmitStream(body: StreamBody, close: boolean): void {
-    const pieces: Buffer[] = [];
-    let bytes = 0;
-    this.streams.pump(body, {
-      piece: (piece) => {
-        bytes += piece.length;
-        const { maxBufferedBytes } = this.environment.limits;
-        if (bytes > maxBufferedBytes) {
-          throw invalidArgument("a stream sent over a WebSocket", `at most ${maxBufferedBytes} bytes`, bytes);
-        }
-        pieces.push(piece);
-      },
-      // Into an empty queue the whole of it is accepted.
-      ready: () => this.#outbox.flushed(),
-      end: () => {
-        if (this.#transmitMessage(Buffer.concat(pieces, bytes)) && close) this.end(1000, "");
-      },
+    const sink = streamMessage(this.#outbox, this.environment.limits, (message) => {
+      if (this.#transmitMessage(message) && close) this.end(1000, "");
     });
+    this.streams.pump(body, sink);
   }
 
   #read(chunk: Buffer): void {
@@ -305,6 +284,7 @@ export class WebSocketChannel extends BaseChannel implements Watched, MailboxLis
     this.#stopStallWatch();
     if (this.closed === undefined) this.#options.heartbeat.watch(this);
     this.#socket.resume();
+    this.#reader.resume();
   }
 
   #stopStallWatch(): void {

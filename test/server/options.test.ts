@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
   createListeners,
+  defaultCompressionLimits,
   defaultLimits,
   isChannelError,
   type ListenerOptions,
@@ -48,6 +49,7 @@ const wrong: Record<keyof ListenerOptions, readonly unknown[]> = {
   serverHeader: ["", "a\r\nB: c", "\u00e9", 5, null, {}],
   onError: ["print", null, {}],
   limits: [null, 5, "small"],
+  compression: [null, 1, "yes", [], { threshold: 1024 }],
 };
 const wrongOfServe: Record<string, readonly unknown[]> = {
   port: ["8080", -1, 65_536, 1.5, NaN, null],
@@ -108,9 +110,18 @@ for (const name of Object.keys(defaultLimits)) {
   });
 }
 
+for (const name of Object.keys(defaultCompressionLimits)) {
+  test(`each wrong value of ${name} of the compression throws at once`, () => {
+    for (const value of ["1", null, NaN, Infinity, -1, 0, 1.5, 2 ** 53, {}]) {
+      const options = asOptions({ compression: { [name]: value } });
+      expectInvalid(() => createListeners(handler, options), `compression.${name}`);
+    }
+  });
+}
+
 test("undefined stands for the default of every option and limit", async (t) => {
   const limits = Object.fromEntries(Object.keys(defaultLimits).map((name) => [name, undefined]));
-  const names = ["allowedOrigins", "trustProxy", "serverHeader", "onError", "hostname", "tls"];
+  const names = ["allowedOrigins", "trustProxy", "serverHeader", "onError", "hostname", "tls", "compression"];
   const options = Object.fromEntries(names.map((name) => [name, undefined]));
   const { port } = await setServer(t, handler, asOptions({ ...options, limits }));
   assert.equal((await fetch(`http://127.0.0.1:${port}/`)).status, 200);

@@ -24,7 +24,7 @@ class Peer implements Watched {
     if (this.answers) this.hear();
   }
 
-  lost(): void {
+  connectionLost(): void {
     this.events.push(`lost ${this.#clock.nowMs}`);
     this.whenLost();
   }

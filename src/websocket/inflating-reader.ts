@@ -1,0 +1,129 @@
+import type { Socket } from "node:net";
+import type { Writable } from "node:stream";
+import { inflateRawSync } from "node:zlib";
+import { freeInflatedBytes, type Limits, maxInflationRatio } from "../channel/limits.ts";
+import { isTurnSpent, postpone } from "../channel/turn.ts";
+import type { Reader } from "./reader.ts";
+import { createReceiver, in32Bits, type MessageExtension, type ReceiverListener } from "./receiver.ts";
+
+/** What decides when, and whether, a compressed message is inflated. */
+export type Pace = {
+  /** Whether messages still have a receiver. */
+  readonly isOpen: boolean;
+  /** So many messages wait for it that no further one may. */
+  readonly isReadingPaused: boolean;
+};
+
+type Done = Parameters<MessageExtension["decompress"]>[2];
+
+const noData = Buffer.alloc(0);
+
+/**
+ * The end of the flush that senders leave away (RFC 7692 §7.2.2), and an empty last block: a message that breaks off in
+ * the middle of a block does not get there, and is a fault instead of a shorter message.
+ */
+const messageEnd = Buffer.of(0x00, 0x00, 0xff, 0xff, 0x01, 0x00, 0x00, 0xff, 0xff);
+
+/** What is inflated grows by pieces of this size: for a short message a page of memory, for a large one few pieces. */
+const [smallestPieceBytes, largestPieceBytes] = [1024, 64 * 1024];
+
+/**
+ * The reader of a connection that compresses.
+ *
+ * Each message is inflated at once and by itself, since no message refers to one before: 3 µs for a short one, 2 ms for a
+ * mebibyte of JSON. On another thread a short one takes ten times as long, and a connection keeps an inflater.
+ *
+ * Little input can be much work, so the messages of one read are not all inflated in one go: no further one while those
+ * before wait for their handler, and none beyond the budget of the turn. Reading is paused meanwhile, and all that stands
+ * behind, pings and Close frames too, keeps its place.
+ */
+export class InflatingReader implements Reader, MessageExtension {
+  readonly #limits: Limits;
+  readonly #listener: ReceiverListener;
+  readonly #socket: Socket;
+  readonly #pace: Pace;
+  readonly #receiver: Writable;
+  #fragments: Buffer[] = [];
+  #fragmentBytes = 0;
+  #isPostponed = false;
+  #keptBack: (() => void) | undefined;
+
+  constructor(limits: Limits, listener: ReceiverListener, { socket, pace }: { socket: Socket; pace: Pace }) {
+    this.#limits = limits;
+    this.#listener = listener;
+    this.#socket = socket;
+    this.#pace = pace;
+    this.#receiver = createReceiver(limits, listener, this);
+  }
+
+  read(chunk: Buffer): void {
+    if (this.#receiver.writable) this.#receiver.write(chunk, this.#chunkIsRead);
+  }
+
+  resume(): void {
+    const next = this.#keptBack;
+    this.#keptBack = undefined;
+    if (next !== undefined) this.#soon(next);
+  }
+
+  end(done: () => void): void {
+    this.#receiver.end(done);
+  }
+
+  decompress(data: Buffer, isLast: boolean, done: Done): void {
+    this.#fragments.push(data);
+    this.#fragmentBytes += data.length;
+    const next = (): void => {
+      if (isLast) this.#inflateMessage(done);
+      else done(null, noData);
+    };
+    if (this.#pace.isOpen && this.#pace.isReadingPaused) this.#keptBack = next;
+    else this.#soon(next);
+  }
+
+  #soon(next: () => void): void {
+    if (!isTurnSpent()) {
+      // Not at once: the parser must have returned before it is answered.
+      queueMicrotask(next);
+      return;
+    }
+    this.#isPostponed = true;
+    this.#socket.pause();
+    postpone(next);
+  }
+
+  readonly #chunkIsRead = (): void => {
+    if (!this.#isPostponed || this.#receiver.writableLength > 0) return;
+    this.#isPostponed = false;
+    if (!this.#pace.isReadingPaused) this.#socket.resume();
+  };
+
+  #inflateMessage(done: Done): void {
+    const bytes = this.#fragmentBytes;
+    const deflated = Buffer.concat([...this.#fragments, messageEnd]);
+    this.#fragments = [];
+    this.#fragmentBytes = 0;
+    // Nobody gets the message of a closed channel. One without any byte is not even an empty block, but means the same.
+    if (!this.#pace.isOpen || bytes === 0) {
+      done(null, noData);
+      return;
+    }
+    const maxOutputLength = Math.min(
+      in32Bits(this.#limits.maxMessageBytes),
+      Math.max(freeInflatedBytes, bytes * maxInflationRatio),
+    );
+    const chunkSize = Math.min(largestPieceBytes, Math.max(smallestPieceBytes, bytes * 4));
+    let message: Buffer;
+    try {
+      message = inflateRawSync(deflated, { maxOutputLength, chunkSize });
+    } catch (error) {
+      this.#receiver.destroy();
+      const isTooLarge = error instanceof RangeError;
+      if (isTooLarge)
+        this.#listener.receivedViolation(1009, `its message inflates to more than ${maxOutputLength} bytes`);
+      else this.#listener.receivedViolation(1007, "its compressed message cannot be inflated");
+      return;
+    }
+    done(null, message);
+  }
+}

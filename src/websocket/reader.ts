@@ -1,0 +1,8 @@
+/** Takes what a socket has read, and tells its listener what the client says with it. */
+export type Reader = {
+  read(chunk: Buffer): void;
+  /** Reading was paused for a slow handler, and goes on. */
+  resume(): void;
+  /** The client sends no more. @param done - called when the listener was told all that was read */
+  end(done: () => void): void;
+};

@@ -1,0 +1,26 @@
+import { invalidArgument } from "../channel/errors.ts";
+import type { Limits } from "../channel/limits.ts";
+import type { Outbox } from "../channel/outbox.ts";
+import type { StreamSink } from "../channel/stream-body.ts";
+
+/**
+ * Makes one message of a stream: it is read whole first, because a frame tells its length before its payload.
+ *
+ * @param complete - gets the message when all before it has left, so that the whole of it is accepted
+ */
+export function streamMessage(outbox: Outbox, limits: Limits, complete: (message: Buffer) => void): StreamSink {
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  return {
+    piece: (piece) => {
+      bytes += piece.length;
+      const { maxBufferedBytes } = limits;
+      if (bytes > maxBufferedBytes) {
+        throw invalidArgument("a stream sent over a WebSocket", `at most ${maxBufferedBytes} bytes`, bytes);
+      }
+      pieces.push(piece);
+    },
+    ready: () => outbox.flushed(),
+    end: () => complete(Buffer.concat(pieces, bytes)),
+  };
+}
