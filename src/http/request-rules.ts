@@ -34,7 +34,27 @@ const forbiddenTrailers: ReadonlySet<string> = new Set([
 export function checkRequestHead(request: IncomingMessage, limits: Limits): RequestFault | undefined {
   const isOld = request.httpVersion === "1.0";
   if (!isOld && request.httpVersion !== "1.1") return fault(400, "the HTTP version is neither 1.0 nor 1.1");
-  return checkSizes(request, limits) ?? checkHost(request, isOld) ?? checkBodyFraming(request, isOld, limits);
+  const { rawHeaders, method = "", url = "" } = request;
+  const longestLine = limits.maxLineBytes - 2;
+  // "GET /path HTTP/1.1": the method, the target, the version and two spaces.
+  const requestLineBytes = method.length + url.length + 10;
+  if (requestLineBytes > longestLine) return fault(414, "the request line is too long");
+  if (rawHeaders.length / 2 > limits.maxHeaders) return fault(431, "the request has too many header lines");
+  let bytes = requestLineBytes + 2;
+  let hosts = 0;
+  let codings = 0;
+  // One walk over all lines: this is done for every request.
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] ?? "";
+    // "Name: value": Node gives names and values in Latin-1, one character a byte.
+    const lineBytes = name.length + (rawHeaders[index + 1]?.length ?? 0) + 2;
+    if (lineBytes > longestLine) return fault(414, "a header line is too long");
+    bytes += lineBytes + 2;
+    if (name.length === 4 && name.toLowerCase() === "host") hosts += 1;
+    else if (name.length === 17 && name.toLowerCase() === "transfer-encoding") codings += 1;
+  }
+  if (bytes > limits.maxHeaderBytes) return fault(431, "the header lines are too long together");
+  return checkHost(request, hosts, isOld) ?? checkBodyFraming(request, { codings, isOld, limits });
 }
 
 /** Checks the fields that came after a chunked body. */
@@ -49,58 +69,35 @@ export function hasBody(request: IncomingMessage): boolean {
   return request.headers["transfer-encoding"] !== undefined || (request.headers["content-length"] ?? "0") !== "0";
 }
 
-function checkSizes(request: IncomingMessage, limits: Limits): RequestFault | undefined {
-  const { rawHeaders, method = "", url = "" } = request;
-  const longestLine = limits.maxLineBytes - 2;
-  // "GET /path HTTP/1.1": the method, the target, the version and two spaces.
-  const requestLineBytes = method.length + url.length + 10;
-  if (requestLineBytes > longestLine) return fault(414, "the request line is too long");
-  if (rawHeaders.length / 2 > limits.maxHeaders) return fault(431, "the request has too many header lines");
-  let bytes = requestLineBytes + 2;
-  for (let index = 0; index < rawHeaders.length; index += 2) {
-    // "Name: value": Node gives names and values in Latin-1, one character a byte.
-    const lineBytes = (rawHeaders[index]?.length ?? 0) + (rawHeaders[index + 1]?.length ?? 0) + 2;
-    if (lineBytes > longestLine) return fault(414, "a header line is too long");
-    bytes += lineBytes + 2;
-  }
-  return bytes > limits.maxHeaderBytes ? fault(431, "the header lines are too long together") : undefined;
-}
-
-function checkHost(request: IncomingMessage, isOptional: boolean): RequestFault | undefined {
-  const hosts = valuesOf(request, "host");
-  const [host] = hosts;
-  if (hosts.length > 1) return fault(400, "the request has more than one Host field");
+/** @param hosts - how many Host fields there are; Node gives the first */
+function checkHost(request: IncomingMessage, hosts: number, isOptional: boolean): RequestFault | undefined {
+  if (hosts > 1) return fault(400, "the request has more than one Host field");
+  const { host } = request.headers;
   if (host === undefined) return isOptional ? undefined : fault(400, "the request has no Host field");
   const match = hostPattern.exec(host);
   if (match === null || Number(match[1] ?? 0) > 65_535) return fault(400, "the Host field is no host");
-  const target = /^https?:\/\/([^/?#]*)/i.exec(request.url ?? "");
   // RFC 9112 §3.2.2: the target wins, so an unequal pair is only of use to mislead.
+  const target = request.url?.startsWith("/") === true ? null : /^https?:\/\/([^/?#]*)/i.exec(request.url ?? "");
   if (target !== null && target[1]?.toLowerCase() !== host.toLowerCase()) {
     return fault(400, "the Host field is not the host of the request target");
   }
   return undefined;
 }
 
-function checkBodyFraming(request: IncomingMessage, isOld: boolean, limits: Limits): RequestFault | undefined {
-  const codings = valuesOf(request, "transfer-encoding");
-  if (codings.length > 0) {
+/** @param codings - how many Transfer-Encoding fields there are; Node gives them joined */
+function checkBodyFraming(
+  { headers }: IncomingMessage,
+  { codings, isOld, limits }: { codings: number; isOld: boolean; limits: Limits },
+): RequestFault | undefined {
+  if (codings > 0) {
     if (isOld) return fault(400, "HTTP/1.0 has no Transfer-Encoding");
     // Only "chunked" alone: Node would pass a body in another coding on as it is.
-    if (codings.length > 1 || codings[0]?.toLowerCase() !== "chunked")
+    if (codings > 1 || headers["transfer-encoding"]?.toLowerCase() !== "chunked")
       return fault(400, "an unknown Transfer-Encoding");
   }
-  const length = request.headers["content-length"];
+  const length = headers["content-length"];
   if (length !== undefined && Number(length) > limits.maxBodyBytes) return fault(413, "the body is too long");
   return undefined;
-}
-
-function valuesOf({ rawHeaders }: IncomingMessage, lowerName: string): string[] {
-  const values: string[] = [];
-  for (let index = 0; index < rawHeaders.length; index += 2) {
-    const name = rawHeaders[index];
-    if (name?.length === lowerName.length && name.toLowerCase() === lowerName) values.push(rawHeaders[index + 1] ?? "");
-  }
-  return values;
 }
 
 function fault(status: number, rule: string): RequestFault {
