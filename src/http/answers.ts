@@ -1,6 +1,6 @@
 import type { Environment } from "../channel/environment.ts";
 import type { Encoder } from "../channel/payload.ts";
-import { encodeHead, type Head } from "./head.ts";
+import { encodeResponse, type Head } from "./head.ts";
 
 /** Encoders of whole responses to a shared message, one for each variant of a response. */
 export type AnswerEncoders = {
@@ -20,8 +20,8 @@ export function answerEncoders(environment: Environment): AnswerEncoders {
       (payload) => {
         const { serverHeader } = environment;
         const contentLength = payload.bytes.length;
-        const head = encodeHead(sharedHead(payload.contentType), { contentLength, connection, serverHeader });
-        return Buffer.concat([head, payload.bytes]);
+        const framing = { contentLength, connection, serverHeader };
+        return encodeResponse(sharedHead(payload.contentType), framing, payload.bytes);
       };
     encoders = {
       persistent: encoderFor(undefined),

@@ -1,7 +1,7 @@
 import { STATUS_CODES } from "node:http";
 import type { Environment } from "../channel/environment.ts";
 import type { Exchange } from "./exchange.ts";
-import { encodeHead, type Head } from "./head.ts";
+import { encodeResponse, type Head } from "./head.ts";
 
 type Fields = Head["fields"];
 
@@ -17,12 +17,13 @@ export function encodeConstantResponse(
   options: { fields?: Fields; isHead?: boolean } = {},
 ): Buffer {
   const body = bodyOf(status);
-  const head = encodeHead(constantHead(status, options.fields ?? []), {
-    contentLength: body.length,
-    connection: "close",
-    serverHeader: environment.serverHeader,
-  });
-  return options.isHead === true ? head : Buffer.concat([head, body]);
+  const { serverHeader } = environment;
+  const framing = { contentLength: body.length, connection: "close", serverHeader } as const;
+  return encodeResponse(
+    constantHead(status, options.fields ?? []),
+    framing,
+    options.isHead === true ? undefined : body,
+  );
 }
 
 function constantHead(status: number, fields: Fields): Head {

@@ -55,6 +55,9 @@ function checkStatus(status: number | undefined): number {
 }
 
 function normaliseHead(status: number, headers: HeaderFields | undefined, defaultFields: Head["fields"]): Head {
+  if (headers === undefined) {
+    return { status, fields: defaultFields, closesConnection: false, contentLength: undefined };
+  }
   const fields: [string, string][] = [];
   let isEmpty = true;
   let closesConnection = false;
@@ -109,22 +112,33 @@ export type Framing = {
   readonly serverHeader: string | undefined;
 };
 
-/** The bytes of a response head. */
-export function encodeHead(head: Head, framing: Framing): Buffer {
+const noBody: Buffer = Buffer.alloc(0);
+
+/** The bytes of a response, in one piece: its head and, unless it follows in chunks, its body. */
+export function encodeResponse(head: Head, framing: Framing, body: Buffer = noBody): Buffer {
+  const text = headText(head, framing);
+  const response = Buffer.allocUnsafe(text.length + body.length);
+  response.write(text, "latin1");
+  response.set(body, text.length);
+  return response;
+}
+
+function headText(head: Head, framing: Framing): string {
+  const { serverHeader, connection, contentLength } = framing;
   let text = `HTTP/1.1 ${head.status} ${STATUS_CODES[head.status] ?? ""}\r\n`;
   let hasDate = false;
-  let hasServer = framing.serverHeader === undefined;
+  let hasServer = serverHeader === undefined;
   for (const [name, value] of head.fields) {
     text += `${name}: ${value}\r\n`;
     if (name.length === 4 && name.toLowerCase() === "date") hasDate = true;
     if (name.length === 6 && name.toLowerCase() === "server") hasServer = true;
   }
   if (!hasDate) text += `Date: ${httpDate()}\r\n`;
-  if (!hasServer) text += `Server: ${framing.serverHeader}\r\n`;
-  if (framing.connection !== undefined) text += `Connection: ${framing.connection}\r\n`;
-  if (framing.contentLength !== undefined) text += `Content-Length: ${framing.contentLength}\r\n`;
+  if (!hasServer) text += `Server: ${serverHeader}\r\n`;
+  if (connection !== undefined) text += `Connection: ${connection}\r\n`;
+  if (contentLength !== undefined) text += `Content-Length: ${contentLength}\r\n`;
   if (framing.isChunked === true) text += "Transfer-Encoding: chunked\r\n";
-  return Buffer.from(`${text}\r\n`, "latin1");
+  return `${text}\r\n`;
 }
 
 let dateSecond = 0;

@@ -1,15 +1,17 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { Connection } from "./connection.ts";
-import { HttpTurn } from "./http-turn.ts";
+import type { Environment } from "../channel/environment.ts";
+import { Connection, type ConnectionOwner } from "./connection.ts";
+import { type Expectation, HttpTurn } from "./http-turn.ts";
+import { LightRequest } from "./light-messages.ts";
+import { MountedExchange } from "./mounted-exchange.ts";
 import type { ServerState } from "./server-state.ts";
 import { UpgradeTurn } from "./upgrade-turn.ts";
 
 /** Takes what Node's server emits and gives each request its turn. Knows all connections. */
-export class Acceptor {
+export class Acceptor implements ConnectionOwner {
   readonly state: ServerState;
   readonly connections: Set<Connection> = new Set();
-  readonly #connectionOf = new WeakMap<Socket, Connection>();
   readonly #connectionsOfAddress = new Map<string, number>();
   #whenEmpty: (() => void) | undefined;
 
@@ -17,10 +19,18 @@ export class Acceptor {
     this.state = state;
   }
 
+  get environment(): Environment {
+    return this.state.environment;
+  }
+
+  get idleTimeoutMs(): number {
+    return this.state.isMounted ? 0 : this.environment.limits.idleTimeoutMs;
+  }
+
   /** Listener of `connection` (`secureConnection` with TLS): turns clients away above the limits. */
   connect(socket: Socket): void {
     // A socket that was handed back to the server; see serveWithoutUpgrade.
-    if (this.#connectionOf.has(socket)) return;
+    if (Connection.of(socket) !== undefined) return;
     const { maxConnections, maxConnectionsPerAddress } = this.state.environment.limits;
     const connection = this.#connection(socket);
     if (this.state.status !== "running") {
@@ -36,14 +46,10 @@ export class Acceptor {
   }
 
   /** Listener of `request`. */
-  request(
-    message: IncomingMessage,
-    response: ServerResponse,
-    expects: "nothing" | "continue" | "unknown" = "nothing",
-  ): void {
+  request(message: IncomingMessage, response: ServerResponse, expects: Expectation = "nothing"): void {
     if (isTooLate(message.socket)) return;
-    const turn = new HttpTurn(this.state, this.#connection(message.socket), { message, response, expects });
-    turn.arrive();
+    const node = message instanceof LightRequest ? message : new MountedExchange(message, response);
+    new HttpTurn(this.state, this.#connection(message.socket), node, expects).arrive();
   }
 
   /** Listener of `upgrade`. */
@@ -55,7 +61,7 @@ export class Acceptor {
 
   /** Listener of `clientError`: bytes that are no request. */
   clientError(error: Error & { code?: string; rawPacket?: Buffer }, socket: Socket): void {
-    const connection = this.#connectionOf.get(socket);
+    const connection = Connection.of(socket);
     if (connection === undefined) {
       // Its TLS handshake failed. It may be closed already, and would never be forgotten if it were counted now.
       socket.destroy();
@@ -72,6 +78,11 @@ export class Acceptor {
     } else connection.cut();
   }
 
+  /** Listener of `timeout`. */
+  timeout(socket: Socket): void {
+    Connection.of(socket)?.timedOut();
+  }
+
   /** Resolves when no connection is left. */
   whenEmpty(): Promise<void> {
     return new Promise((resolve) => {
@@ -80,20 +91,19 @@ export class Acceptor {
     });
   }
 
+  forget(connection: Connection): void {
+    if (this.connections.delete(connection)) this.#count(connection.remoteAddress, -1);
+    if (this.connections.size === 0) this.#whenEmpty?.();
+  }
+
   #connection(socket: Socket): Connection {
-    let connection = this.#connectionOf.get(socket);
+    let connection = Connection.of(socket);
     if (connection === undefined) {
-      connection = new Connection(socket, this.state.environment, (closed) => this.#forget(closed));
-      this.#connectionOf.set(socket, connection);
+      connection = new Connection(socket, this);
       this.connections.add(connection);
       this.#count(connection.remoteAddress, 1);
     }
     return connection;
-  }
-
-  #forget(connection: Connection): void {
-    if (this.connections.delete(connection)) this.#count(connection.remoteAddress, -1);
-    if (this.connections.size === 0) this.#whenEmpty?.();
   }
 
   #count(address: string, change: 1 | -1): void {

@@ -19,8 +19,23 @@ export type Turn = {
   goAway(): void;
 };
 
-/** Node's own flag: set when it stops reading because output waits. */
-type NodeSocket = Socket & { _paused?: boolean };
+/** Whoever takes connections in. */
+export type ConnectionOwner = {
+  readonly environment: Environment;
+  /** How long a connection may wait for its next request; 0 if somebody else sees to that. */
+  readonly idleTimeoutMs: number;
+  /** The connection is closed. */
+  forget(connection: Connection): void;
+};
+
+/** On the socket itself, as Node and `ws` do it: a map of all sockets costs more time and memory. */
+const connectionKey: unique symbol = Symbol("channelkit.connection");
+
+type NodeSocket = Socket & {
+  [connectionKey]?: Connection;
+  /** Node's own flag: set when it stops reading because output waits. */
+  _paused?: boolean;
+};
 
 /**
  * What the server keeps for one connection: whose turn it is, what came out of turn, and whether the client is there.
@@ -32,10 +47,11 @@ export class Connection {
   readonly socket: Socket;
   /** Kept here, because a socket forgets it when it closes. */
   readonly remoteAddress: string;
-  readonly #environment: Environment;
-  readonly #whenClosed: (connection: Connection) => void;
-  /** The turn that runs, and those that wait behind it. */
-  readonly #turns: Turn[] = [];
+  readonly #owner: ConnectionOwner;
+  /** The turn that runs. */
+  #current: Turn | undefined;
+  /** Those behind it, which few connections ever have. */
+  #waiting: Turn[] | undefined;
   #bytesBefore = 0;
   /** The turn that runs has read all of its request. */
   #isRequestComplete = true;
@@ -44,15 +60,19 @@ export class Connection {
   /** What the client is told, once everything before it is answered, for bytes that are no request. */
   #fault: { readonly status: number; readonly isHead: boolean } | undefined;
 
-  constructor(socket: Socket, environment: Environment, whenClosed: (connection: Connection) => void) {
+  constructor(socket: Socket, owner: ConnectionOwner) {
     this.socket = socket;
     this.remoteAddress = socket.remoteAddress ?? "";
-    this.#environment = environment;
-    this.#whenClosed = whenClosed;
-    socket.on("end", () => this.#ended());
-    socket.on("close", () => this.#closed());
-    // The close that follows tells all there is to tell.
-    socket.on("error", () => this.socket.destroy());
+    this.#owner = owner;
+    const nodeSocket: NodeSocket = socket;
+    nodeSocket[connectionKey] = this;
+    socket.on("end", tellEnded);
+    socket.on("close", tellClosed);
+    socket.on("error", destroySocket);
+  }
+
+  static of(socket: NodeSocket): Connection | undefined {
+    return socket[connectionKey];
   }
 
   /** No further request is taken from it. */
@@ -66,19 +86,21 @@ export class Connection {
   }
 
   get isIdle(): boolean {
-    return this.#turns.length === 0;
+    return this.#current === undefined;
   }
 
   /** Takes a request in; it starts when everything before it is answered. */
   enqueue(turn: Turn): void {
     if (this.#isClosing || this.#fault !== undefined) return;
-    this.#turns.push(turn);
-    if (this.#turns.length === 1) this.#start(turn);
-    else {
-      // The turn that runs may not have been told yet that its body is whole, which it must be with a request behind it.
-      this.requestIsComplete();
-      this.checkBacklog();
+    if (this.#current === undefined) {
+      this.#current = turn;
+      this.#start(turn);
+      return;
     }
+    (this.#waiting ??= []).push(turn);
+    // The turn that runs may not have been told yet that its body is whole, which it must be with a request behind it.
+    this.requestIsComplete();
+    this.checkBacklog();
   }
 
   /** The turn that runs has read all of its request: what comes now is behind it. */
@@ -90,10 +112,10 @@ export class Connection {
 
   /** Drops a client that sends too much behind a request that is not answered yet. */
   checkBacklog(): void {
-    if (this.#turns.length < 2 && this.#fault === undefined) return;
-    const { maxPipelinedBytes, maxPipelinedRequests } = this.#environment.limits;
-    const isOver =
-      this.socket.bytesRead - this.#bytesBefore > maxPipelinedBytes || this.#turns.length - 1 > maxPipelinedRequests;
+    const waiting = this.#waiting?.length ?? 0;
+    if (waiting === 0 && this.#fault === undefined) return;
+    const { maxPipelinedBytes, maxPipelinedRequests } = this.#owner.environment.limits;
+    const isOver = this.socket.bytesRead - this.#bytesBefore > maxPipelinedBytes || waiting > maxPipelinedRequests;
     if (isOver) {
       this.#report("it sends too much behind a request that is not answered yet");
       this.cut();
@@ -108,17 +130,33 @@ export class Connection {
 
   /** The answer of this turn is complete: the next one may start. */
   done(turn: Turn): void {
-    if (this.#turns[0] !== turn || this.#isClosing) return;
-    this.#turns.shift();
-    const next = this.#turns[0];
+    if (this.#current !== turn || this.#isClosing) return;
+    const next = this.#waiting?.shift();
+    this.#current = next;
     // Not at once: this may be inside a call of the application that just sent its answer.
     if (next !== undefined) process.nextTick(() => this.#start(next));
     else if (this.#fault !== undefined) this.#refuseFault();
+    else this.#awaitRequest();
+  }
+
+  /** The turn that runs may take as long as it likes, and so may its client. */
+  park(): void {
+    if (this.#owner.idleTimeoutMs > 0) this.socket.setTimeout(0);
+  }
+
+  /** Nothing has come for as long as a connection may wait for a request. Whether it does, only this knows. */
+  timedOut(): void {
+    if (this.isIdle) this.socket.destroy();
+  }
+
+  /** Puts another in the place of the turn that runs: one that keeps less of what is over. */
+  replace(turn: Turn, successor: Turn): void {
+    if (this.#current === turn) this.#current = successor;
   }
 
   /** Takes a turn out without an answer: its request is read anew. */
   withdraw(turn: Turn): void {
-    if (this.#turns[0] === turn) this.#turns.shift();
+    if (this.#current === turn) this.#current = this.#waiting?.shift();
   }
 
   /** The client sent something that is no request. Answers before it go out first. */
@@ -128,16 +166,17 @@ export class Connection {
       this.checkBacklog();
       return;
     }
-    if (this.#turns.at(-1)?.breakOff({ status, rule }) === true) return;
+    const last = this.#waiting?.at(-1) ?? this.#current;
+    if (last?.breakOff({ status, rule }) === true) return;
     this.#report(rule);
     this.#fault = { status, isHead };
-    if (this.#turns.length === 0) this.#refuseFault();
+    if (this.#current === undefined) this.#refuseFault();
   }
 
   /** Writes what waits, then ends the connection. Nothing more is taken from it. */
   end(): void {
     this.#isClosing = true;
-    endSocket(this.socket, this.#environment.limits);
+    endSocket(this.socket, this.#owner.environment.limits);
   }
 
   /** Ends a connection that has no request in progress. One that has begun to send a request may finish it. */
@@ -147,7 +186,7 @@ export class Connection {
 
   /** Refuses the whole connection with a constant text. */
   refuse(status: number, isHead = false): void {
-    this.socket.write(encodeConstantResponse(status, this.#environment, { isHead }));
+    this.socket.write(encodeConstantResponse(status, this.#owner.environment, { isHead }));
     this.end();
   }
 
@@ -159,11 +198,11 @@ export class Connection {
   }
 
   goAway(): void {
-    this.#turns[0]?.goAway();
+    this.#current?.goAway();
   }
 
   #start(turn: Turn): void {
-    if (this.#isClosing || this.#turns[0] !== turn) return;
+    if (this.#isClosing || this.#current !== turn) return;
     this.#isRequestComplete = false;
     turn.start();
   }
@@ -172,25 +211,51 @@ export class Connection {
     if (this.#fault !== undefined) this.refuse(this.#fault.status, this.#fault.isHead);
   }
 
-  #ended(): void {
-    this.#hasEnded = true;
-    const current = this.#turns[0];
-    // What waits behind it is never started: its sender will not be there for the answer.
-    this.#turns.length = Math.min(this.#turns.length, 1);
-    current?.clientEnded();
+  /** Left running while requests come and go, since setting it costs more than letting it run out in vain. */
+  #awaitRequest(): void {
+    const { idleTimeoutMs } = this.#owner;
+    if (idleTimeoutMs > 0 && this.socket.timeout !== idleTimeoutMs) this.socket.setTimeout(idleTimeoutMs);
   }
 
-  #closed(): void {
+  /** The client sends no more. */
+  ended(): void {
+    this.#hasEnded = true;
+    // What waits behind it is never started: its sender will not be there for the answer.
+    this.#waiting = undefined;
+    this.#current?.clientEnded();
+  }
+
+  closed(): void {
     this.#isClosing = true;
     this.#goneForAll(false);
-    this.#whenClosed(this);
+    this.#owner.forget(this);
   }
 
   #goneForAll(byStop: boolean): void {
-    for (const turn of this.#turns.splice(0)) turn.connectionGone(byStop);
+    const current = this.#current;
+    const waiting = this.#waiting ?? [];
+    this.#current = undefined;
+    this.#waiting = undefined;
+    current?.connectionGone(byStop);
+    for (const turn of waiting) turn.connectionGone(byStop);
   }
 
   #report(rule: string): void {
-    this.#environment.report(new ChannelErrorOf("PEER_FAULT", { rule, remoteAddress: this.remoteAddress }));
+    this.#owner.environment.report(new ChannelErrorOf("PEER_FAULT", { rule, remoteAddress: this.remoteAddress }));
   }
+}
+
+// The same functions for all sockets.
+
+function tellEnded(this: NodeSocket): void {
+  this[connectionKey]?.ended();
+}
+
+function tellClosed(this: NodeSocket): void {
+  this[connectionKey]?.closed();
+}
+
+/** The close that follows tells all there is to tell. */
+function destroySocket(this: Socket): void {
+  this.destroy();
 }

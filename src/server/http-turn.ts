@@ -1,84 +1,69 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
 import { ChannelErrorOf } from "../channel/errors.ts";
 import { constantResponse } from "../http/constant-response.ts";
-import { Exchange } from "../http/exchange.ts";
+import { Exchange, type ExchangeOwner } from "../http/exchange.ts";
 import { HttpChannel } from "../http/http-channel.ts";
 import { checkRequestHead, type RequestFault } from "../http/request-rules.ts";
 import { respond } from "../http/respond.ts";
 import { asksForWebSocket, checkHandshake, isRefusal } from "../websocket/handshake.ts";
 import type { Connection, Turn } from "./connection.ts";
-import { dispatch } from "./dispatch.ts";
-import { channelResponse, closeOpening, registerOpening, runUse, type UseChannel } from "./opening.ts";
-import { presetFields, shield } from "./node-response.ts";
-import { RequestIntake } from "./request-intake.ts";
+import { dispatch, type DispatchListener } from "./dispatch.ts";
+import type { NodeExchange, OthersListener } from "./node-exchange.ts";
+import { channelResponse, runUse } from "./opening.ts";
+import { type IntakeListener, RequestIntake } from "./request-intake.ts";
+import { type Opening, ServedRequest, type UseChannel } from "./served-request.ts";
 import type { ServerState } from "./server-state.ts";
-import { createStandardRequest } from "./standard-request.ts";
 
-type Arrival = {
-  readonly message: IncomingMessage;
-  readonly response: ServerResponse;
-  /** What the Expect field asks for. */
-  readonly expects: "nothing" | "continue" | "unknown";
-};
+/** What the Expect field of a request asks for. */
+export type Expectation = "nothing" | "continue" | "unknown";
 
 /**
  * One plain request: its body is read as it arrives, its handler runs when its turn has come and it is whole, and its
  * answer is written by the handler's response or by the channel, never by both.
+ *
+ * Everything that has a part in it reports to the turn itself and not to functions made for it: there is one for each
+ * request, and one stays for each poll that is parked.
  */
-export class HttpTurn implements Turn {
+export class HttpTurn implements Turn, IntakeListener, DispatchListener, ExchangeOwner, Opening, OthersListener {
   readonly #state: ServerState;
   readonly #connection: Connection;
-  readonly #message: IncomingMessage;
-  readonly #response: ServerResponse;
-  readonly #expects: Arrival["expects"];
+  readonly #node: NodeExchange;
+  readonly #expects: Expectation;
+  /** Undefined when its channel is parked. */
   #intake: RequestIntake | undefined;
   #isRunning = false;
+  #isPending = false;
   #isAnsweredElsewhere = false;
-  #endPending: (() => void) | undefined;
+  /** The client has its whole answer, as far as this side can know. */
+  #isComplete = false;
   #exchange: Exchange | undefined;
-  #request: Request | undefined;
+  #request: ServedRequest | undefined;
   #channel: HttpChannel | undefined;
-  /** The response that stands for the channel. */
-  #placeholder: Response | undefined;
+  placeholder: Response | undefined;
 
-  constructor(state: ServerState, connection: Connection, { message, response, expects }: Arrival) {
+  constructor(state: ServerState, connection: Connection, node: NodeExchange, expects: Expectation) {
     this.#state = state;
     this.#connection = connection;
-    this.#message = message;
-    this.#response = response;
+    this.#node = node;
     this.#expects = expects;
   }
 
   /** Looks at the head, begins to read the body, and stands in line. */
   arrive(): void {
-    const message = this.#message;
-    // A client that goes away in the middle of a body makes both of them fail; the connection notices by itself.
-    message.on("error", ignore);
-    this.#response.on("error", ignore);
+    const { message } = this.#node;
     // Middleware before a mounted handler may have answered already.
-    if (this.#connection.isClosing || this.#response.headersSent) {
+    if (this.#connection.isClosing || !this.#node.join(this)) {
       message.resume();
       return;
     }
-    if (this.#state.isMounted) this.#watchOthers();
     const { limits } = this.#state.environment;
     const fault = this.#state.refusal() ?? checkRequestHead(message, limits) ?? this.#checkExpectations();
-    this.#intake = new RequestIntake(message, fault, {
-      maxBodyBytes: limits.maxBodyBytes,
-      listener: {
-        piece: () => {
-          if (!this.#isRunning) this.#connection.checkBacklog();
-        },
-        settled: () => this.#proceed(),
-      },
-    });
+    this.#intake = new RequestIntake(message, fault, limits.maxBodyBytes, this);
     this.#connection.enqueue(this);
   }
 
   start(): void {
-    // On a server that others answer on, too, an answer before this one may still be on its way.
-    if (this.#response.socket === null) {
-      this.#response.once("socket", () => process.nextTick(() => this.start()));
+    if (!this.#node.isFirst) {
+      this.#node.whenFirst(() => this.start());
       return;
     }
     this.#isRunning = true;
@@ -95,25 +80,37 @@ export class HttpTurn implements Turn {
     // A handler that still runs gets to answer: a client may send its request, then FIN, then read. But a channel or a
     // stream that has begun has no other sign that its client is gone.
     const isWaitedFor = this.#channel === undefined && this.#exchange?.isAnswered !== true;
-    if (isWaitedFor || this.#isFinished) return;
-    this.#channel?.clientLeft();
-    this.#connection.cut();
+    if (!isWaitedFor && !this.#isFinished) this.#connection.cut();
   }
 
   connectionGone(byStop: boolean): void {
-    this.#endPending?.();
-    if (this.#isFinished) return;
-    this.#exchange?.abandon();
-    if (byStop) this.#channel?.serverStopped();
-    else this.#channel?.clientLeft();
+    this.#endPending();
+    if (!this.#isFinished) {
+      this.#exchange?.abandon();
+      if (byStop) this.#channel?.serverStopped();
+      else this.#channel?.clientLeft();
+    }
+    if (!this.#isComplete) this.#node.abort();
   }
 
   goAway(): void {
     this.#channel?.goAway();
   }
 
+  piece(): void {
+    if (!this.#isRunning) this.#connection.checkBacklog();
+  }
+
+  settled(): void {
+    this.#proceed();
+  }
+
   /** Whether the client and the server both go on. */
-  get #mayPersist(): boolean {
+  mayPersist(): boolean {
+    return this.#mayGoOn && this.#intake?.fault === undefined;
+  }
+
+  get #mayGoOn(): boolean {
     return this.#state.status === "running" && !this.#connection.hasEnded;
   }
 
@@ -123,31 +120,25 @@ export class HttpTurn implements Turn {
 
   #checkExpectations(): RequestFault | undefined {
     if (this.#expects === "unknown") return { status: 417, rule: "an unknown Expect field" };
-    if (!asksForWebSocket(this.#message.headers)) return undefined;
+    if (!asksForWebSocket(this.#node.message.headers)) return undefined;
     // The Connection field did not ask for an upgrade, or Node would not have brought it here.
-    const result = checkHandshake(this.#message);
+    const result = checkHandshake(this.#node.message);
     return isRefusal(result) ? result : { status: 400, rule: "the Connection field lacks upgrade" };
   }
 
-  /** A time limit of the framework, or its error handler, may answer while the handler runs or its channel is parked. */
-  #watchOthers(): void {
-    const response = this.#response;
-    // Within their call of `end`, so that nothing can be written behind it. Behind an own answer there is no such call.
-    response.once("prefinish", () => {
-      this.#isAnsweredElsewhere = true;
-      this.#endPending?.();
-      this.#exchange?.abandon();
-      this.#channel?.supersede();
-      response.once("finish", () => this.#makeRoom(true));
-    });
+  begins(): boolean {
+    return this.#node.begins();
   }
 
-  #begins(): boolean {
-    if (!this.#state.isMounted) return true;
-    if (this.#response.headersSent) return false;
-    // What others write from now on would get into the middle of this response.
-    shield(this.#response);
-    return true;
+  answeredElsewhere(): void {
+    this.#isAnsweredElsewhere = true;
+    this.#endPending();
+    this.#exchange?.abandon();
+    this.#channel?.supersede();
+  }
+
+  completedElsewhere(): void {
+    this.#makeRoom(true);
   }
 
   #askForBody(): void {
@@ -164,20 +155,11 @@ export class HttpTurn implements Turn {
   }
 
   #openExchange(): Exchange {
-    const { httpVersionMinor, method = "GET" } = this.#message;
-    const exchange = new Exchange(
-      { method, minorVersion: httpVersionMinor, keepsAlive: this.#response.shouldKeepAlive },
-      this.#connection.socket,
-      {
-        environment: this.#state.environment,
-        mayPersist: () => this.#mayPersist && this.#intake?.fault === undefined,
-        listener: { begins: () => this.#begins(), finished: (isPersistent) => this.#finished(isPersistent) },
-        // Nobody else has had a response of a server of our own in hand.
-        presetFields: this.#state.isMounted ? presetFields(this.#response) : [],
-      },
-    );
-    this.#exchange = exchange;
-    return exchange;
+    const { keepsAlive, message, presetFields } = this.#node;
+    const { socket } = this.#connection;
+    const { environment } = this.#state;
+    this.#exchange = new Exchange(this, message, { socket, environment, keepsAlive, presetFields });
+    return this.#exchange;
   }
 
   #refuse({ status, rule, fields }: RequestFault): void {
@@ -189,48 +171,50 @@ export class HttpTurn implements Turn {
   #run(body: Buffer | undefined): void {
     this.#connection.requestIsComplete();
     const exchange = this.#openExchange();
-    const { settings } = this.#state;
-    this.#endPending = this.#state.beginPending();
-    if (this.#endPending === undefined) {
+    if (!this.#state.beginPending()) {
       constantResponse(exchange, 503, [["Retry-After", "1"]]);
       return;
     }
-    const request = createStandardRequest(this.#message, {
-      response: this.#response,
+    this.#isPending = true;
+    this.#node.keepBody(body);
+    const { settings } = this.#state;
+    const request = new ServedRequest(this.#node.message, {
+      remoteAddress: this.#connection.remoteAddress,
       trustedHops: settings.trustedHops,
-      ...(body === undefined ? {} : { body }),
+      opening: this,
+      response: this.#node.sharedResponse,
     });
     this.#request = request;
-    registerOpening(request, { take: (use) => this.#take(use, request, exchange) });
-    dispatch(settings, request, {
-      answered: (response) => this.#answered(response),
-      failed: () => this.#failed(),
-    });
+    dispatch(settings, request, this);
   }
 
-  #take(use: UseChannel, request: Request, exchange: Exchange): Response {
-    const { environment } = this.#state;
-    const channel = new HttpChannel(request, exchange, environment);
+  take(use: UseChannel): Response {
+    const request = this.#request;
+    const exchange = this.#exchange;
+    const placeholder = channelResponse();
+    // Neither can be: the request that this was taken from was made after both.
+    if (request === undefined || exchange === undefined) return placeholder;
+    const channel = new HttpChannel(request, exchange, this.#state.environment);
     this.#channel = channel;
-    this.#endPending?.();
+    this.#endPending();
     // Whoever answers late learns here that the client has left, as with a channel that was open at first.
     if (this.#connection.isClosing) channel.clientLeft();
     else if (exchange.isFinished) channel.supersede();
     runUse(use, channel);
-    this.#placeholder = channelResponse();
-    return this.#placeholder;
+    this.placeholder = placeholder;
+    return placeholder;
   }
 
-  #answered(response: Response): void {
-    this.#endPending?.();
+  answered(response: Response): void {
+    this.#endPending();
     const exchange = this.#exchange;
     const channel = this.#channel;
     if (exchange === undefined) return;
-    if (channel !== undefined && response === this.#placeholder) {
+    if (channel !== undefined && response === this.placeholder) {
       this.#parked(channel);
       return;
     }
-    if (this.#request !== undefined) closeOpening(this.#request);
+    this.#closeOpening();
     if (channel !== undefined) {
       this.#state.environment.report(new ChannelErrorOf("ANSWERED_TWICE", { channelId: channel.id }));
       channel.supersede();
@@ -240,19 +224,25 @@ export class HttpTurn implements Turn {
   }
 
   #parked(channel: HttpChannel): void {
+    this.placeholder = undefined;
     if (!channel.isOpen) return;
     if (this.#connection.hasEnded) this.clientEnded();
     else if (this.#state.isDismissing) channel.goAway();
+    else {
+      this.#intake = undefined;
+      this.#node.release();
+      this.#connection.park();
+    }
   }
 
-  #failed(): void {
-    this.#endPending?.();
-    if (this.#request !== undefined) closeOpening(this.#request);
+  failed(): void {
+    this.#endPending();
+    this.#closeOpening();
     if (this.#channel !== undefined) this.#channel.fail();
     else if (this.#exchange !== undefined) constantResponse(this.#exchange, 500);
   }
 
-  #finished(isPersistent: boolean): void {
+  finished(isPersistent: boolean): void {
     const { socket } = this.#connection;
     if (!isPersistent || !socket.writableNeedDrain) {
       this.#makeWay(isPersistent);
@@ -270,20 +260,22 @@ export class HttpTurn implements Turn {
 
   /** Lets the next request have its turn, if there may be one. */
   #makeWay(isPersistent: boolean): void {
-    const response = this.#response;
-    // Node learns that the response is complete from this event alone: it then lets the next response have the socket,
-    // and does not take the end of the connection for that of a request in progress.
-    response.finished = true;
-    response.emit("finish");
+    this.#isComplete = true;
+    this.#node.conclude();
     this.#makeRoom(isPersistent);
   }
 
   #makeRoom(isPersistent: boolean): void {
-    if (isPersistent && this.#mayPersist) this.#connection.done(this);
+    if (isPersistent && this.#mayGoOn) this.#connection.done(this);
     else this.#connection.end();
   }
-}
 
-function ignore(): void {
-  // Noticed by the connection, which sees the same fault as its own end.
+  #closeOpening(): void {
+    if (this.#request !== undefined) ServedRequest.takeOpening(this.#request);
+  }
+
+  #endPending(): void {
+    if (this.#isPending) this.#state.endPending();
+    this.#isPending = false;
+  }
 }

@@ -1,28 +1,12 @@
 import { FastResponse } from "srvx/node";
 import { checkOptions } from "../channel/check-options.ts";
 import type { BaseChannel } from "../channel/base-channel.ts";
-import type { Channel } from "../channel/channel.ts";
 import { ChannelErrorOf, invalidArgument } from "../channel/errors.ts";
 import { isThenable } from "../channel/mailbox.ts";
 import type { HandshakeOptions } from "../websocket/handshake.ts";
-
-/** What an application does with a channel as soon as it has it: sets handlers, joins groups, sends. */
-export type UseChannel = (channel: Channel) => unknown;
-
-/** How the channel of one request is made. */
-export type Opening = {
-  /** Makes the channel and hands it over. @returns the response that stands for the channel */
-  take(use: UseChannel, options: HandshakeOptions): Response;
-};
+import { ServedRequest, type UseChannel } from "./served-request.ts";
 
 const handshakeOptionNames = ["protocol", "headers"];
-
-const openings = new WeakMap<Request, Opening>();
-
-/** Makes a request one for which `withChannel` works. */
-export function registerOpening(request: Request, opening: Opening): void {
-  openings.set(request, opening);
-}
 
 /** A response that stands for a channel: the server recognises it by identity and sends nothing of it. */
 export function channelResponse(): Response {
@@ -48,18 +32,12 @@ export function channelResponse(): Response {
 export function withChannel(request: Request, use: UseChannel, options: HandshakeOptions = {}): Response {
   if (typeof use !== "function") throw invalidArgument("use", "a function that takes a channel", use);
   checkOptions("options", options, handshakeOptionNames);
-  const opening = openings.get(request);
+  const opening = ServedRequest.takeOpening(request);
   if (opening === undefined) {
     const reason = "pass the request that the handler was given, once, before it is answered; a copy has no channel";
     throw new ChannelErrorOf("CHANNEL_UNAVAILABLE", { reason });
   }
-  openings.delete(request);
   return opening.take(use, options);
-}
-
-/** The request is answered: its channel cannot be taken any more. */
-export function closeOpening(request: Request): void {
-  openings.delete(request);
 }
 
 /**

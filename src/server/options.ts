@@ -8,7 +8,7 @@ import { Acceptor } from "./acceptor.ts";
 import { type AllowedOrigins, checkAllowedOrigins } from "./origin.ts";
 import { containListener, reportToStandardError } from "./report.ts";
 import { type RequestHandler, ServerState } from "./server-state.ts";
-import { checkTrustProxy } from "./standard-request.ts";
+import { checkTrustProxy } from "./forwarded.ts";
 
 /** What `serve` and `createListeners` have in common. */
 export type ListenerOptions = {

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { invalidArgument } from "../channel/errors.ts";
-import { knownScheme, requestedHost } from "./standard-request.ts";
+import { knownScheme, requestedHost } from "./forwarded.ts";
 
 /** Which pages may open a WebSocket. */
 export type AllowedOrigins = readonly string[] | "*" | undefined;

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { RequestBody } from "../http/request-body.ts";
 import { checkTrailers, hasBody, type RequestFault } from "../http/request-rules.ts";
+import { LightRequest } from "./light-messages.ts";
 
 export type IntakeListener = {
   /** A piece of the body has come. */
@@ -22,14 +23,18 @@ export class RequestIntake {
   constructor(
     message: IncomingMessage,
     fault: RequestFault | undefined,
-    options: { maxBodyBytes: number; listener: IntakeListener },
+    maxBodyBytes: number,
+    listener: IntakeListener,
   ) {
     this.#message = message;
     this.#fault = fault;
-    this.#maxBodyBytes = options.maxBodyBytes;
-    this.#listener = options.listener;
+    this.#maxBodyBytes = maxBodyBytes;
+    this.#listener = listener;
     if (hasBody(message) && !message.readableEnded) this.#read();
-    else this.#isWhole = true;
+    else {
+      this.#isWhole = true;
+      if (message instanceof LightRequest) message.endWithoutBody();
+    }
   }
 
   get fault(): RequestFault | undefined {

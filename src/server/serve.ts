@@ -4,6 +4,7 @@ import type { Socket } from "node:net";
 import { ChannelErrorOf, invalidArgument } from "../channel/errors.ts";
 import type { Limits } from "../channel/limits.ts";
 import type { Acceptor } from "./acceptor.ts";
+import { lightMessages } from "./light-messages.ts";
 import { checkHandler, checkServeOptions, createAcceptor, type ServeOptions } from "./options.ts";
 import type { RequestHandler, ServerStatus } from "./server-state.ts";
 import { type StopOptions, stopAcceptor } from "./stop.ts";
@@ -52,7 +53,9 @@ function createNodeServer({ tls }: ServeOptions, limits: Limits): NodeServer {
     maxHeaderSize: limits.maxHeaderBytes,
     headersTimeout: limits.headersTimeoutMs,
     requestTimeout: Math.max(limits.requestTimeoutMs, limits.headersTimeoutMs),
-    keepAliveTimeout: limits.idleTimeoutMs,
+    // Kept by the connections: only they know whether a request is in progress.
+    keepAliveTimeout: 0,
+    ...lightMessages,
     // How often Node looks for requests that took too long: the timeouts are late by at most a fifth.
     connectionsCheckingInterval: Math.max(100, Math.floor(limits.headersTimeoutMs / 5)),
     // The checks of request heads answer in turn; Node's own would answer at once, before the responses that come first.
@@ -88,6 +91,7 @@ function attach(server: NodeServer, acceptor: Acceptor, connectionEvent: "connec
   server.on("checkContinue", (message, response) => acceptor.request(message, response, "continue"));
   server.on("checkExpectation", (message, response) => acceptor.request(message, response, "unknown"));
   server.on("upgrade", (message, socket: Socket, head) => acceptor.upgrade(message, socket, head));
+  server.on("timeout", (socket: Socket) => acceptor.timeout(socket));
   server.on("clientError", (error, socket: Socket) => acceptor.clientError(error, socket));
 }
 

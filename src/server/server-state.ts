@@ -2,6 +2,8 @@ import type { Environment } from "../channel/environment.ts";
 import type { RequestFault } from "../http/request-rules.ts";
 import type { Deflater } from "../websocket/deflater.ts";
 import { Heartbeat } from "../websocket/heartbeat.ts";
+import type { WebSocketOptions } from "../websocket/websocket-channel.ts";
+import { endSocket } from "./end-socket.ts";
 import type { AllowedOrigins } from "./origin.ts";
 
 /** A standard request handler. It answers a request, or returns what `withChannel` gave it. */
@@ -22,7 +24,10 @@ export type ServerSettings = {
 /** What every turn of every connection of a server needs to know. */
 export class ServerState {
   readonly settings: ServerSettings;
-  readonly heartbeat: Heartbeat;
+  /** The same for all WebSockets that do not compress. */
+  readonly webSocketOptions: WebSocketOptions;
+  /** The same for all whose clients have offered to. */
+  readonly compressingOptions: WebSocketOptions;
   status: ServerStatus = "running";
   /** Others have Node's response objects in their hands, too. */
   isMounted = false;
@@ -32,8 +37,15 @@ export class ServerState {
 
   constructor(settings: ServerSettings) {
     this.settings = settings;
-    const { pingIntervalMs, pongTimeoutMs } = settings.environment.limits;
-    this.heartbeat = new Heartbeat(pingIntervalMs, pongTimeoutMs);
+    const { environment } = settings;
+    const { limits } = environment;
+    this.webSocketOptions = {
+      environment,
+      heartbeat: new Heartbeat(limits.pingIntervalMs, limits.pongTimeoutMs),
+      endSocket: (socket) => endSocket(socket, limits),
+      deflater: undefined,
+    };
+    this.compressingOptions = { ...this.webSocketOptions, deflater: settings.deflater };
   }
 
   get environment(): Environment {
@@ -45,18 +57,15 @@ export class ServerState {
     return this.status === "stopped" ? { status: 503, rule: "it came after the end" } : undefined;
   }
 
-  /**
-   * Counts a request whose handler is about to run, until it has answered or taken the channel.
-   *
-   * @returns what to call then, any number of times; undefined when too many are pending
-   */
-  beginPending(): (() => void) | undefined {
-    if (this.#pendingRequests >= this.environment.limits.maxPendingRequests) return undefined;
+  /** Counts a request whose handler is about to run. @returns false when too many are pending */
+  beginPending(): boolean {
+    if (this.#pendingRequests >= this.environment.limits.maxPendingRequests) return false;
     this.#pendingRequests += 1;
-    let isPending = true;
-    return () => {
-      if (isPending) this.#pendingRequests -= 1;
-      isPending = false;
-    };
+    return true;
+  }
+
+  /** The request has answered, or taken its channel. To be called once for each that has begun. */
+  endPending(): void {
+    this.#pendingRequests -= 1;
   }
 }

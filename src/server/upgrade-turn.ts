@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { ChannelErrorOf } from "../channel/errors.ts";
 import { constantResponse } from "../http/constant-response.ts";
-import { Exchange } from "../http/exchange.ts";
+import { Exchange, type ExchangeOwner } from "../http/exchange.ts";
 import { checkRequestHead, type RequestFault } from "../http/request-rules.ts";
 import { respond } from "../http/respond.ts";
 import {
@@ -14,13 +14,14 @@ import {
 } from "../websocket/handshake.ts";
 import { WebSocketChannel } from "../websocket/websocket-channel.ts";
 import type { Connection, Turn } from "./connection.ts";
-import { dispatch } from "./dispatch.ts";
-import { endSocket } from "./end-socket.ts";
-import { channelResponse, closeOpening, registerOpening, runUse, type UseChannel } from "./opening.ts";
+import { dispatch, type DispatchListener } from "./dispatch.ts";
+import { LightRequest } from "./light-messages.ts";
+import { channelResponse, runUse } from "./opening.ts";
 import { isOriginAllowed } from "./origin.ts";
+import { type Opening, ServedRequest, type UseChannel } from "./served-request.ts";
 import type { ServerState } from "./server-state.ts";
 import { serveWithoutUpgrade } from "./serve-without-upgrade.ts";
-import { createStandardRequest } from "./standard-request.ts";
+import { WebSocketTurn } from "./websocket-turn.ts";
 
 /** Node's own mark for the response that is being written to a socket. */
 type NodeSocket = Socket & { readonly _httpMessage?: ServerResponse | null };
@@ -31,7 +32,7 @@ type Arrival = { readonly message: IncomingMessage; readonly head: Buffer };
  * One request to switch to WebSocket: it waits for the answers before it, is checked, goes through the same handler as
  * every other request, and ends in a 101 or in an ordinary response that closes the connection.
  */
-export class UpgradeTurn implements Turn {
+export class UpgradeTurn implements Turn, DispatchListener, ExchangeOwner, Opening {
   readonly #state: ServerState;
   readonly #connection: Connection;
   readonly #message: IncomingMessage;
@@ -40,13 +41,14 @@ export class UpgradeTurn implements Turn {
   #early: Buffer[];
   #earlyBytes: number;
   #exchange: Exchange | undefined;
-  #request: Request | undefined;
+  #handshake: Handshake | undefined;
+  #request: ServedRequest | undefined;
   #channel: WebSocketChannel | undefined;
-  #placeholder: Response | undefined;
+  placeholder: Response | undefined;
   #responseHead: Buffer | undefined;
   #isUseDone = false;
   #hasSwitched = false;
-  #endPending: (() => void) | undefined;
+  #isPending = false;
 
   constructor(state: ServerState, connection: Connection, { message, head }: Arrival) {
     this.#state = state;
@@ -98,18 +100,32 @@ export class UpgradeTurn implements Turn {
   }
 
   clientEnded(): void {
-    if (this.#hasSwitched) this.#channel?.connectionEnded();
+    // What the client sends after its FIN, nothing, changes nothing for a handler that still runs.
   }
 
   connectionGone(byStop: boolean): void {
-    this.#endPending?.();
+    this.#endPending();
     this.#exchange?.abandon();
     if (byStop) this.#channel?.serverStopped();
     else this.#channel?.connectionLost();
   }
 
   goAway(): void {
-    if (this.#hasSwitched) this.#channel?.goAway();
+    // It gets its last words as soon as it is open.
+  }
+
+  begins(): boolean {
+    return true;
+  }
+
+  /** A response that refuses the upgrade always closes the connection. */
+  mayPersist(): boolean {
+    return false;
+  }
+
+  finished(): void {
+    this.#dropEarly();
+    this.#connection.end();
   }
 
   readonly #keep = (chunk: Buffer): void => {
@@ -124,58 +140,44 @@ export class UpgradeTurn implements Turn {
     constantResponse(this.#openExchange(), status, fields);
   }
 
-  /** The exchange for a response that refuses the upgrade: it always closes the connection. */
   #openExchange(): Exchange {
-    const { method = "GET", httpVersionMinor } = this.#message;
-    this.#exchange = new Exchange({ method, minorVersion: httpVersionMinor, keepsAlive: false }, this.#socket, {
-      environment: this.#state.environment,
-      mayPersist: () => false,
-      listener: {
-        finished: () => {
-          this.#dropEarly();
-          this.#connection.end();
-        },
-      },
-    });
+    const { environment } = this.#state;
+    this.#exchange = new Exchange(this, this.#message, { socket: this.#socket, environment, keepsAlive: false });
     return this.#exchange;
   }
 
   #run(handshake: Handshake): void {
     const { settings } = this.#state;
-    this.#endPending = this.#state.beginPending();
-    if (this.#endPending === undefined) {
+    if (!this.#state.beginPending()) {
       constantResponse(this.#openExchange(), 503, [["Retry-After", "1"]]);
       return;
     }
-    const request = createStandardRequest(this.#message, { trustedHops: settings.trustedHops });
+    this.#isPending = true;
+    this.#handshake = handshake;
+    const { remoteAddress } = this.#connection;
+    const { trustedHops } = settings;
+    const request = new ServedRequest(this.#message, { remoteAddress, trustedHops, opening: this });
     this.#request = request;
-    registerOpening(request, { take: (use, options) => this.#take(request, handshake, { use, options }) });
-    dispatch(settings, request, {
-      answered: (response) => this.#answered(response),
-      failed: () => this.#failed(),
-    });
+    dispatch(settings, request, this);
   }
 
-  #take(
-    request: Request,
-    handshake: Handshake,
-    { use, options }: { use: UseChannel; options: HandshakeOptions },
-  ): Response {
+  take(use: UseChannel, options: HandshakeOptions): Response {
+    const request = this.#request;
+    const handshake = this.#handshake;
+    const placeholder = channelResponse();
+    // Neither can be: the request that this was taken from was made after both.
+    if (request === undefined || handshake === undefined) return placeholder;
     this.#responseHead = encodeSwitchingProtocols(handshake, options);
-    const { environment, heartbeat, settings } = this.#state;
-    const channel = new WebSocketChannel(request, this.#socket, {
-      environment,
-      heartbeat,
-      endSocket: (socket) => endSocket(socket, environment.limits),
-      deflater: handshake.compression === undefined ? undefined : settings.deflater,
-    });
+    const { webSocketOptions, compressingOptions } = this.#state;
+    const channelOptions = handshake.compression === undefined ? webSocketOptions : compressingOptions;
+    const channel = new WebSocketChannel(request, this.#socket, channelOptions);
     this.#channel = channel;
-    this.#endPending?.();
+    this.#endPending();
     // Whoever answers late learns here that the client has left, as with a channel that was open at first.
     if (this.#connection.isClosing) channel.connectionLost();
     runUse(use, channel, () => this.#useIsDone());
-    this.#placeholder = channelResponse();
-    return this.#placeholder;
+    this.placeholder = placeholder;
+    return placeholder;
   }
 
   #useIsDone(): void {
@@ -183,15 +185,15 @@ export class UpgradeTurn implements Turn {
     if (this.#hasSwitched) this.#channel?.startReceiving();
   }
 
-  #answered(response: Response): void {
-    this.#endPending?.();
+  answered(response: Response): void {
+    this.#endPending();
     const { isClosing } = this.#connection;
     const channel = this.#channel;
-    if (channel !== undefined && response === this.#placeholder && this.#responseHead !== undefined) {
+    if (channel !== undefined && response === this.placeholder && this.#responseHead !== undefined) {
       if (!isClosing) this.#switch(channel, this.#responseHead);
       return;
     }
-    if (this.#request !== undefined) closeOpening(this.#request);
+    if (this.#request !== undefined) ServedRequest.takeOpening(this.#request);
     if (channel !== undefined) {
       this.#state.environment.report(new ChannelErrorOf("ANSWERED_TWICE", { channelId: channel.id }));
       channel.refuse();
@@ -206,21 +208,24 @@ export class UpgradeTurn implements Turn {
     this.#hasSwitched = true;
     const early = this.#early;
     this.#dropEarly();
-    // This turn lives as long as its connection: what only the answer needed must not.
-    this.#responseHead = undefined;
-    this.#placeholder = undefined;
-    this.#endPending = undefined;
+    this.#connection.replace(this, new WebSocketTurn(channel));
+    if (this.#message instanceof LightRequest) this.#message.forgetHeaders();
     if (this.#isUseDone) channel.startReceiving();
     channel.start(head, early);
     if (this.#connection.hasEnded) channel.connectionEnded();
     else if (this.#state.isDismissing) channel.goAway();
   }
 
-  #failed(): void {
-    this.#endPending?.();
-    if (this.#request !== undefined) closeOpening(this.#request);
+  failed(): void {
+    this.#endPending();
+    if (this.#request !== undefined) ServedRequest.takeOpening(this.#request);
     this.#channel?.refuse();
     if (!this.#connection.isClosing) constantResponse(this.#openExchange(), 500);
+  }
+
+  #endPending(): void {
+    if (this.#isPending) this.#state.endPending();
+    this.#isPending = false;
   }
 
   #dropEarly(): void {
