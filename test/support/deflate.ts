@@ -1,7 +1,17 @@
-import { constants, inflateRawSync } from "node:zlib";
+import { constants, deflateRawSync, inflateRawSync } from "node:zlib";
 
 const tail = Buffer.of(0, 0, 0xff, 0xff); // RFC 7692, 7.2.1: the sender removes it, the receiver puts it back
 const windowBytes = 32 * 1024;
+
+/** The payload of a compressed message that refers to none before it. */
+export function deflateMessage(message: string | Uint8Array): Buffer {
+  return deflateRawSync(message, { finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, -tail.length);
+}
+
+/** A compressed message that refers to none before it. */
+export function inflateMessage(payload: Uint8Array): Buffer {
+  return new MessageInflater().inflate(payload);
+}
 
 /** Reads compressed messages in their order, whether or not the sender keeps its context between them. */
 export class MessageInflater {
