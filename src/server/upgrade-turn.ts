@@ -209,7 +209,7 @@ export class UpgradeTurn implements Turn, DispatchListener, ExchangeOwner, Openi
     const early = this.#early;
     this.#dropEarly();
     this.#connection.replace(this, new WebSocketTurn(channel));
-    if (this.#message instanceof LightRequest) this.#message.forgetHeaders();
+    if (this.#message instanceof LightRequest) this.#message.compact();
     if (this.#isUseDone) channel.startReceiving();
     channel.start(head, early);
     if (this.#connection.hasEnded) channel.connectionEnded();
