@@ -68,7 +68,6 @@ export class Connection {
     nodeSocket[connectionKey] = this;
     socket.on("end", tellEnded);
     socket.on("close", tellClosed);
-    socket.on("error", destroySocket);
   }
 
   static of(socket: NodeSocket): Connection | undefined {
@@ -253,9 +252,4 @@ function tellEnded(this: NodeSocket): void {
 
 function tellClosed(this: NodeSocket): void {
   this[connectionKey]?.closed();
-}
-
-/** The close that follows tells all there is to tell. */
-function destroySocket(this: Socket): void {
-  this.destroy();
 }

@@ -60,8 +60,10 @@ export class UpgradeTurn implements Turn, DispatchListener, ExchangeOwner, Openi
   }
 
   arrive(): void {
+    // Node has let go of the socket.
+    this.#socket.on("error", destroySocket);
     if (this.#connection.isClosing) return;
-    // Read on, so that a client that leaves is noticed; Node has let go of the socket.
+    // Read on, so that a client that leaves is noticed.
     this.#socket.on("data", this.#keep);
     this.#connection.enqueue(this);
   }
@@ -79,6 +81,7 @@ export class UpgradeTurn implements Turn, DispatchListener, ExchangeOwner, Openi
     this.#socket.setTimeout(0);
     if (!asksForWebSocket(message.headers)) {
       this.#socket.off("data", this.#keep);
+      this.#socket.off("error", destroySocket);
       this.#connection.withdraw(this);
       serveWithoutUpgrade(message, this.#socket, Buffer.concat(this.#early));
       return;
@@ -233,4 +236,9 @@ export class UpgradeTurn implements Turn, DispatchListener, ExchangeOwner, Openi
     this.#early = [];
     this.#earlyBytes = 0;
   }
+}
+
+/** The close that follows tells all there is to tell. */
+function destroySocket(this: Socket): void {
+  this.destroy();
 }
