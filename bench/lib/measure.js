@@ -29,7 +29,8 @@ export async function measure(load, rows, settings, rateOf) {
   const isFresh = load.run.kind === "memory";
   /** @type {Map<string, Session>} */
   const sessions = new Map();
-  if (!isFresh) await Promise.all(rows.map(async (row) => sessions.set(row, await Session.open(row, load, settings))));
+  // One after the other: when 75 000 connections came at once, messages to some of SockJS's got lost.
+  if (!isFresh) for (const row of rows) sessions.set(row, await Session.open(row, load, settings));
   // Compilers and caches get to know the load, which is not what is asked for.
   for (const [row, session] of sessions) await session.run(rateOf(row));
   for (let round = 0; round < settings.rounds; round++) {
@@ -165,7 +166,7 @@ function startServer(row, load, { node, baseline }) {
  * @param {Ports & { pid: number, parties: import("./question.js").Parties }} target
  */
 async function connect(row, load, { parties, ...target }) {
-  const process = new Process(bun, [join(bench, "load", "load.js")]);
+  const process = new Process(bun, [join(bench, "load", "load.js"), row]);
   const dials = (parties.length > 0 ? parties : load.parties).map(([path, count]) => ({
     count: parties.length > 0 ? count : 0,
     dial: dial(row, path, load.bytes ?? 64),

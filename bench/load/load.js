@@ -21,6 +21,8 @@ import { Histogram } from "./histogram.js";
 const markerByte = marker.charCodeAt(0);
 const connectingAtOnce = 100;
 const connectTimeoutMs = 60_000;
+/** How long a server may be silent while it owes messages. */
+const silenceTimeoutMs = 20_000;
 
 /** @type {Target} */
 let target;
@@ -340,12 +342,18 @@ function pace(rate, send) {
   return () => clearInterval(timer);
 }
 
-/** @param {() => boolean} condition */
+/**
+ * Waits for what is on its way: as long as messages come, however many are left.
+ *
+ * @param {() => boolean} condition
+ */
 async function until(condition) {
-  const end = performance.now() + 30_000;
+  let [seen, since] = [messages, performance.now()];
   while (!condition()) {
-    if (performance.now() > end) throw new Error("messages were lost");
     await sleep(1);
+    if (messages !== seen) [seen, since] = [messages, performance.now()];
+    if (performance.now() - since > silenceTimeoutMs)
+      throw new Error(`messages were lost, after ${messages} that came`);
   }
 }
 
