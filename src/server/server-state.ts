@@ -2,7 +2,7 @@ import type { Environment } from "../channel/environment.ts";
 import type { RequestFault } from "../http/request-rules.ts";
 import type { Deflater } from "../websocket/deflater.ts";
 import { Heartbeat } from "../websocket/heartbeat.ts";
-import type { WebSocketOptions } from "../websocket/websocket-channel.ts";
+import type { WebSocketOptions } from "../websocket/websocket-options.ts";
 import { endSocket } from "./end-socket.ts";
 import type { AllowedOrigins } from "./origin.ts";
 

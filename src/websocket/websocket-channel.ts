@@ -2,7 +2,6 @@ import type { Socket } from "node:net";
 import { BaseChannel } from "../channel/base-channel.ts";
 import type { ChannelKind } from "../channel/channel.ts";
 import { isStream, type StreamBody } from "../channel/data.ts";
-import type { Environment } from "../channel/environment.ts";
 import { ChannelErrorOf } from "../channel/errors.ts";
 import { Mailbox, type MailboxListener } from "../channel/mailbox.ts";
 import { Outbox } from "../channel/outbox.ts";
@@ -13,25 +12,23 @@ import { closedHere, type ClosedWith, closedWith, statusOf } from "../channel/st
 import { headerLines } from "../http/head.ts";
 import { appendFrame, appendMessage, type Room } from "./append-message.ts";
 import { awaitClose } from "./await-close.ts";
-import type { Deflater } from "./deflater.ts";
 import { encodeClose, encodePing, encodePong, frameOf } from "./frame.ts";
 import { FrameReader } from "./frame-reader.ts";
-import type { Heartbeat, Watched } from "./heartbeat.ts";
+import type { Watched } from "./heartbeat.ts";
 import { InflatingReader, type Pace } from "./inflating-reader.ts";
 import type { Reader } from "./reader.ts";
 import type { ReceiverListener } from "./receiver.ts";
 import { StallWatch } from "./stall-watch.ts";
+import type { WebSocketOptions } from "./websocket-options.ts";
 import { streamMessage } from "./stream-message.ts";
 
-/** What a WebSocket needs of the server that accepts it. */
-export type WebSocketOptions = {
-  readonly environment: Environment;
-  readonly heartbeat: Heartbeat;
-  /** Ends the connection in good order: what waits is written, then FIN, then input is thrown away for a while. */
-  readonly endSocket: (socket: Socket) => void;
-  /** There when both ends have agreed to compress. */
-  readonly deflater: Deflater | undefined;
-};
+const channelKey = Symbol("channelkit.channel");
+type ReadSocket = Socket & { [channelKey]?: WebSocketChannel };
+
+/** One listener for all sockets: one for each would take as much memory as what a group keeps for a member. */
+function readChunk(this: ReadSocket, chunk: Buffer): void {
+  this[channelKey]?.read(chunk);
+}
 
 /**
  * The channel over one WebSocket.
@@ -86,11 +83,12 @@ export class WebSocketChannel extends BaseChannel implements Watched, MailboxLis
     // Behind a Close frame nothing may be sent, a ping neither.
     if (this.closed === undefined) this.#options.heartbeat.watch(this);
     else this.#awaitClose();
-    const socket = this.#socket;
-    socket.on("data", (chunk: Buffer) => this.#read(chunk));
+    const socket: ReadSocket = this.#socket;
+    socket[channelKey] = this;
+    socket.on("data", readChunk);
     // First, because what is read now may fill the mailbox, which pauses.
     socket.resume();
-    for (const chunk of early) this.#read(chunk);
+    for (const chunk of early) this.read(chunk);
   }
 
   /** The peer sends no more. After its Close frame that is as it should be. */
@@ -239,7 +237,8 @@ export class WebSocketChannel extends BaseChannel implements Watched, MailboxLis
     this.streams.pump(body, sink);
   }
 
-  #read(chunk: Buffer): void {
+  /** Takes what the socket has read. */
+  read(chunk: Buffer): void {
     this.lastHeardBeat = this.#options.heartbeat.now;
     this.#reader.read(chunk);
   }
