@@ -1,7 +1,7 @@
 /**
  * npm run docs [-- --check]
  *
- * Writes what is generated in docs/: limits.md from src/channel/limits.ts, and guarantees.md from the rules in
+ * Writes what is generated in docs/: limits.md from src/channel/limits.ts and session-limits.ts, and guarantees.md from the rules in
  * docs/guarantees.txt and the names of the tests. With --check nothing is written, and a stale page is a failure.
  */
 
@@ -36,6 +36,7 @@ function generatePages() {
 
 function limitsPage() {
   const source = readFileSync(join(root, "src", "channel", "limits.ts"), "utf8");
+  const sessions = readFileSync(join(root, "src", "channel", "session-limits.ts"), "utf8");
   return [
     "# Limits",
     "",
@@ -59,6 +60,13 @@ function limitsPage() {
     "Set them with `serve(handler, { compression: { … } })`; the defaults are exported as `defaultCompressionLimits`.",
     "",
     ...limitTable(source, "CompressionLimits", "defaultCompressionLimits"),
+    "",
+    "## Sessions",
+    "",
+    "What a session keeps until it is acknowledged, on either end. A message counts its bytes and",
+    `${readConstant(sessions, "messageOverheadBytes")} more.`,
+    "",
+    ...limitTable(sessions, "SessionLimits", "defaultSessionLimits"),
     "",
     "## Fixed",
     "",

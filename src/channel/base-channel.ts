@@ -1,4 +1,5 @@
 import type { Channel, ChannelKind, CloseHandler, PingHandler, ReceiveHandler, SendOptions } from "./channel.ts";
+import { checkClose } from "./check-close.ts";
 import { checkOptions } from "./check-options.ts";
 import { type Data, isStream, type NormalBody } from "./data.ts";
 import type { Environment } from "./environment.ts";
@@ -9,7 +10,7 @@ import type { Outbox } from "./outbox.ts";
 import { normalise, type Outgoing, sourceOf } from "./outgoing.ts";
 import type { Payload } from "./payload.ts";
 import { discard } from "./source.ts";
-import { checkClose, type ClosedWith } from "./status.ts";
+import type { ClosedWith } from "./status.ts";
 import { StreamBodyQueue } from "./stream-body.ts";
 
 /** Told once that a channel is closed, before its close handler: stores and registries, which must forget it. */

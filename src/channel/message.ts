@@ -1,5 +1,7 @@
-/** Text, or bytes. Bytes are not copied: do not change them after they were sent. */
-export type Message = string | Uint8Array;
+import type { Message } from "./message-type.ts";
+
+// The type stands in a file of its own, so that browsers can share it: what is below needs Node.
+export type { Message } from "./message-type.ts";
 
 /** A message as bytes: text as UTF-8, bytes without a copy. */
 export function bytesOf(message: Message): Buffer {

@@ -1,6 +1,3 @@
-import { invalidArgument } from "./errors.ts";
-import { bytesOf } from "./message.ts";
-
 /**
  * Why a channel closed.
  *
@@ -67,24 +64,12 @@ export function closedHere(code = 1000, reason = ""): ClosedWith {
   return closedWith("server-close", code, reason);
 }
 
-/** Throws `INVALID_ARGUMENT` for a code or a reason that cannot stand in a Close frame. */
-export function checkClose(code: number, reason: string): void {
-  if (!isSendableCloseCode(code)) {
-    throw invalidArgument("the close code", "1000 to 1003, 1007 to 1014, or 3000 to 4999", code);
-  }
-  if (typeof reason !== "string") throw invalidArgument("the close reason", "a string", reason);
-  const reasonBytes = bytesOf(reason).length;
-  if (reasonBytes > maxReasonBytes) {
-    throw invalidArgument("the close reason", `at most ${maxReasonBytes} bytes of UTF-8`, reasonBytes);
-  }
-}
-
 /** Whether a code may stand in a Close frame (RFC 6455 §7.4.1 and §7.4.2; 1016 to 2999 are reserved). */
-function isSendableCloseCode(code: number): boolean {
+export function isSendableCloseCode(code: number): boolean {
   if (!Number.isInteger(code)) return false;
   if (code >= 3000 && code <= 4999) return true;
   return code >= 1000 && code <= 1014 && code !== 1004 && code !== 1005 && code !== 1006;
 }
 
 /** RFC 6455 §5.5: a control frame holds 125 bytes, two of which are the code. */
-const maxReasonBytes = 123;
+export const maxReasonBytes = 123;

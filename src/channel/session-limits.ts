@@ -1,0 +1,67 @@
+// Beside the other limits, and not among them: clients need these, and should not have to load those of a server.
+
+/** Bounds of a session. Its bytes are those of messages, and {@link messageOverheadBytes} for each. */
+export type SessionLimits = {
+  /**
+   * Bytes that a client on a transport may be behind in what it acknowledges.
+   * Over it: the transport ends with 4003; the session stays, and ends with the next send while the client is away.
+   */
+  readonly maxUnacknowledgedBytes: number;
+  /** Bytes kept for a client that is away. Over it: the session ends, status `overflow`. */
+  readonly maxReplayBytes: number;
+  /** Messages kept for a client that is away. Over it: the session ends, status `overflow`. */
+  readonly maxReplayMessages: number;
+  /**
+   * How long a session waits for a client that is away, or for the ack of its end, in milliseconds.
+   * Over it: the session ends.
+   */
+  readonly resumeWindowMs: number;
+  /** Bytes kept in one process for all clients that are away, 2048 more for each. Over it: the session that is left longest ends. */
+  readonly maxTotalReplayBytes: number;
+  /** Sessions of a server, whether their clients are there or away. Over it: the one that is left longest ends; if none is, 4006. */
+  readonly maxSessions: number;
+  /** Sessions that are over and of which it is known why. Over it: an attach to the oldest is told `expired`. */
+  readonly maxEndedSessions: number;
+  /** Messages that came and are not acknowledged. At it: they are acknowledged. */
+  readonly ackMessages: number;
+  /** Bytes of messages that came and are not acknowledged, text counted as three bytes for a UTF-16 unit. At it: they are acknowledged. */
+  readonly ackBytes: number;
+  /** How long a message may stay without being acknowledged, in milliseconds. At it: it is acknowledged. */
+  readonly ackDelayMs: number;
+  /** Silence of a client, in milliseconds; 0 turns pings off. At it: the client is pinged. */
+  readonly pingIntervalMs: number;
+  /** How long a ping may stay without anything in answer, in milliseconds. Over it: the transport ends with 4002. */
+  readonly pongTimeoutMs: number;
+  /** How long a poll is held, in milliseconds. At it: it is answered without a message. */
+  readonly pollHoldMs: number;
+};
+
+/** The defaults of a session. */
+export const defaultSessionLimits: SessionLimits = {
+  // As much as waits for a client of a plain channel.
+  maxUnacknowledgedBytes: 1024 * 1024,
+  // SignalR keeps 100 000 bytes; at 1 KiB a message, this and the next bound are alike.
+  maxReplayBytes: 256 * 1024,
+  maxReplayMessages: 1000,
+  // Socket.IO's and Ably's window.
+  resumeWindowMs: 120_000,
+  maxTotalReplayBytes: 64 * 1024 * 1024,
+  // More than twice as many as there are connections: a client that comes back on another network leaves one behind.
+  maxSessions: 50_000,
+  maxEndedSessions: 10_000,
+  ackMessages: 64,
+  // Half of `softBufferedBytes`, so that a sender that waits at that for room is always let go on.
+  ackBytes: 32 * 1024,
+  // SignalR's.
+  ackDelayMs: 1000,
+  pingIntervalMs: 25_000,
+  pongTimeoutMs: 10_000,
+  // Under the idle limits of 30 s that are common in proxies.
+  pollHoldMs: 20_000,
+};
+
+/** What a session counts beside its messages while its client is away: about what it takes in V8. */
+export const sessionOverheadBytes = 2048;
+
+/** What a message counts beside its own bytes, so that empty ones are bounded, too: about what its entry takes in V8. */
+export const messageOverheadBytes = 64;

@@ -1,0 +1,111 @@
+import { maxReasonBytes } from "../channel/status.ts";
+import type { ControlRecord } from "./control-record.ts";
+import { encodeUtf8 } from "./utf-8.ts";
+
+/** What is wrong with something that a peer sent, as a sentence without its end. */
+export type Fault = { readonly fault: string };
+
+/** Most bytes of a control record. Over it: a fault. The longest that there is, an attach, has less than 700. */
+export const maxControlBytes = 4096;
+
+type Rule = { readonly expected: string; readonly isOptional?: boolean; readonly test: (value: unknown) => boolean };
+type FieldsOf<Type> = Required<Omit<Extract<ControlRecord, { type: Type }>, "type">>;
+type Rules = { readonly [Type in ControlRecord["type"]]: { readonly [Name in keyof FieldsOf<Type>]: Rule } };
+
+const atLeast = (lowest: number): Rule => ({
+  expected: `an integer from ${lowest} to 2^53 - 1`,
+  test: (value) => Number.isSafeInteger(value) && (value as number) >= lowest,
+});
+const matching = (pattern: RegExp): Rule => ({
+  expected: `a string like ${pattern}`,
+  test: (value) => typeof value === "string" && pattern.test(value),
+});
+const optional = (rule: Rule): Rule => ({ ...rule, isOptional: true });
+
+const count = atLeast(0);
+const ordinal = atLeast(1);
+const flag: Rule = { expected: "true or false", test: (value) => typeof value === "boolean" };
+const token = matching(/^[\w.~-]{16,128}$/);
+const code: Rule = {
+  expected: "an integer from 1000 to 4999",
+  test: (value) => Number.isInteger(value) && (value as number) >= 1000 && (value as number) <= 4999,
+};
+const reason: Rule = {
+  expected: `a string of at most ${maxReasonBytes} bytes of UTF-8`,
+  test: (value) => typeof value === "string" && encodeUtf8(value).length <= maxReasonBytes,
+};
+
+const rules: Rules = {
+  attach: {
+    attach: ordinal,
+    received: count,
+    key: optional(token),
+    session: optional(token),
+    secret: optional(token),
+    mode: optional(matching(/^(stream|poll)$/)),
+    gap: optional(flag),
+  },
+  attached: {
+    attach: ordinal,
+    session: token,
+    secret: token,
+    resumed: flag,
+    reason: optional(matching(/^(expired|gap|denied|overflow)$/)),
+    received: count,
+    first: ordinal,
+    pingIntervalMs: count,
+    pongTimeoutMs: ordinal,
+    pollHoldMs: ordinal,
+    resumeWindowMs: ordinal,
+    maxMessageBytes: ordinal,
+  },
+  ack: { received: count },
+  ping: {},
+  pong: {},
+  empty: {},
+  poll: { attach: ordinal, poll: ordinal, received: count },
+  send: { attach: ordinal, first: ordinal, received: count },
+  goaway: { afterMs: count },
+  close: { code, reason },
+  detach: { code, reason },
+};
+
+/** A control record as JSON text. */
+export function encodeControl(record: ControlRecord): string {
+  return JSON.stringify(record);
+}
+
+/**
+ * Reads a control record and checks each field that it has to have. Fields that are not known are left out.
+ *
+ * @returns undefined for a record of a type that is not known, which is to be ignored
+ */
+export function decodeControl(text: string): ControlRecord | Fault | undefined {
+  const given = parseObject(text);
+  const type = given?.["type"];
+  if (given === undefined || typeof type !== "string") {
+    return { fault: "a control record must be a JSON object with a string as its type" };
+  }
+  if (!Object.hasOwn(rules, type)) return undefined;
+  const record: Record<string, unknown> = { type };
+  for (const [name, rule] of Object.entries<Rule>(rules[type as ControlRecord["type"]])) {
+    const value = given[name];
+    if (value === undefined && rule.isOptional === true) continue;
+    if (!rule.test(value)) return { fault: `${type}.${name} must be ${rule.expected}` };
+    record[name] = value;
+  }
+  if ((record["session"] === undefined) !== (record["secret"] === undefined)) {
+    return { fault: `${type}.session and ${type}.secret must come together` };
+  }
+  return record as ControlRecord;
+}
+
+function parseObject(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+    return isObject ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,17 @@
+const encoder = new TextEncoder();
+// A byte order mark is part of a message, and not ours to take away.
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** Text as UTF-8. A lone surrogate becomes U+FFFD, as in a WebSocket of a browser. */
+export function encodeUtf8(text: string): Uint8Array {
+  return encoder.encode(text);
+}
+
+/** UTF-8 as text, or undefined if it is none. */
+export function decodeUtf8(bytes: Uint8Array): string | undefined {
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,39 @@
+import type { Message } from "../channel/message-type.ts";
+import type { SessionLimits } from "../channel/session-limits.ts";
+import type { Clock } from "./clock.ts";
+
+/** RFC 3629 §3: a UTF-16 unit takes up to three bytes. To count them would cost more than an ack that comes early. */
+const mostBytesPerUnit = 3;
+
+/** When to acknowledge what came: after so many messages, so many bytes, or so much time. */
+export class AckSchedule {
+  readonly #limits: SessionLimits;
+  readonly #clock: Clock;
+  readonly #acknowledge: () => void;
+  #messages = 0;
+  #bytes = 0;
+  #cancelTimer: (() => void) | undefined;
+
+  constructor(limits: SessionLimits, clock: Clock, acknowledge: () => void) {
+    this.#limits = limits;
+    this.#clock = clock;
+    this.#acknowledge = acknowledge;
+  }
+
+  /** Notes a message that came. */
+  add(message: Message): void {
+    this.#messages += 1;
+    this.#bytes += typeof message === "string" ? message.length * mostBytesPerUnit : message.length;
+    const { ackMessages, ackBytes, ackDelayMs } = this.#limits;
+    if (this.#messages >= ackMessages || this.#bytes >= ackBytes) this.#acknowledge();
+    // Started by what comes, and not at fixed times: browsers slow down timers of pages that are not seen.
+    else this.#cancelTimer ??= this.#clock.after(ackDelayMs, this.#acknowledge);
+  }
+
+  /** The peer is told, or will be when it attaches. */
+  clear(): void {
+    this.#messages = this.#bytes = 0;
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+  }
+}

@@ -1,0 +1,56 @@
+import type { Message } from "../channel/message-type.ts";
+import type { CloseRecord, ControlRecord } from "../protocol/control-record.ts";
+import type { SessionRecord } from "../protocol/record-codec.ts";
+import type { Transport } from "./transport.ts";
+
+/** What is numbered: messages, and the end. */
+export type Numbered = Message | CloseRecord;
+
+/** The part of a session that its transports talk to. */
+export type Carried<Item> = {
+  /** The item of a number, on its way over this attachment. */
+  take(attachment: Attachment<Item>, number: number): Item | CloseRecord | undefined;
+  /** Whether what comes over this attachment counts. */
+  heard(attachment: Attachment<Item>): boolean;
+  accept(number: number, record: Numbered): void;
+  control(attachment: Attachment<Item>, record: ControlRecord): void;
+  lose(attachment: Attachment<Item>): void;
+};
+
+/** One transport that carries a session, or did, or asks to. Numbers are counted here, in both directions. */
+export class Attachment<Item> {
+  readonly transport: Transport;
+  /** The attach that it belongs to. A client may attach again over the same transport. */
+  number: number;
+  /** The number of the item that is taken next. */
+  nextOutgoing = 1;
+  /** The number of the message that comes next. */
+  nextIncoming = 1;
+  readonly #session: Carried<Item>;
+
+  constructor(session: Carried<Item>, transport: Transport, number: number) {
+    this.#session = session;
+    this.transport = transport;
+    this.number = number;
+  }
+
+  /** The next item to put on the transport. Undefined: there is none, or another transport carries the session. */
+  next(): Item | CloseRecord | undefined {
+    const item = this.#session.take(this, this.nextOutgoing);
+    if (item !== undefined) this.nextOutgoing += 1;
+    return item;
+  }
+
+  /** Takes what came over the transport, in its order. */
+  receive(record: SessionRecord): void {
+    const counts = this.#session.heard(this);
+    if (typeof record === "object" && "type" in record && record.type !== "close") {
+      this.#session.control(this, record);
+    } else if (counts) this.#session.accept(this.nextIncoming++, record);
+  }
+
+  /** The transport ended, whoever ended it. */
+  lost(): void {
+    this.#session.lose(this);
+  }
+}

@@ -1,0 +1,294 @@
+import { messageOverheadBytes, type SessionLimits } from "../channel/session-limits.ts";
+import type { Message } from "../channel/message-type.ts";
+import { closeCodes, type CloseName } from "../protocol/close-code.ts";
+import type { CloseRecord, ControlRecord, ResetReason } from "../protocol/control-record.ts";
+import { AckSchedule } from "./ack-schedule.ts";
+import type { Attachment, Carried, Numbered } from "./attachment.ts";
+import type { Clock } from "./clock.ts";
+import { Liveness } from "./liveness.ts";
+import { ReplayBuffer } from "./replay-buffer.ts";
+
+/** How a session ended: by this side, by the other one, or because it could not be kept. */
+export type SessionEnd = {
+  readonly cause: "local" | "peer" | "fault" | Exclude<ResetReason, "denied">;
+  readonly code: number;
+  readonly reason: string;
+};
+
+/** What a session tells the one who uses it. None of these may throw. */
+export type SessionEvents = {
+  message(message: Message): void;
+  /** Comes once. After `close` of this side, messages may still be on their way to the other one. */
+  closed(end: SessionEnd): void;
+  /** Less is waiting now. */
+  acknowledged(): void;
+};
+
+/** What a session is given. */
+export type SessionOptions<Item> = {
+  readonly limits: SessionLimits;
+  readonly clock: Clock;
+  /** The bytes of an item as it goes out. */
+  readonly sizeOf: (item: Item) => number;
+};
+
+/**
+ * What both ends of a session have in common: numbers, acknowledgements, and what is kept to be sent again.
+ *
+ * A message is forgotten when the other side has acknowledged it, and not before. What comes is taken in the order of
+ * its numbers, each once, over whichever transport it comes.
+ */
+export abstract class BaseSession<Item> implements Carried<Item> {
+  protected readonly clock: Clock;
+  protected readonly outgoing: ReplayBuffer<Item | CloseRecord> = new ReplayBuffer();
+  /** The highest number that was put on a transport, of which it is not known whether it arrived. */
+  protected written = 0;
+  protected received = 0;
+  /** The highest number that is acknowledged. */
+  protected peerHas = 0;
+  protected current: Attachment<Item> | undefined;
+  readonly #limits: SessionLimits;
+  readonly #sizeOf: (item: Item) => number;
+  readonly #acks: AckSchedule;
+  #state: "open" | "closing" | "over" = "open";
+  #liveness: Liveness | undefined;
+  #end: SessionEnd | undefined;
+  #stopWaiting: (() => void) | undefined;
+
+  constructor({ limits, clock, sizeOf }: SessionOptions<Item>) {
+    this.#limits = limits;
+    this.clock = clock;
+    this.#sizeOf = sizeOf;
+    this.#acks = new AckSchedule(limits, clock, () => this.acknowledge());
+  }
+
+  protected abstract get events(): SessionEvents;
+  /** No transport carries the session any more. */
+  protected abstract gone(): void;
+  /** Nothing is kept any more, and no attach can resume the session. */
+  protected abstract released(): void;
+  /** What only one of both ends is sent. @returns false if it may not come */
+  protected abstract controlOfRole(attachment: Attachment<Item>, record: ControlRecord): boolean;
+
+  get isOpen(): boolean {
+    return this.#state === "open";
+  }
+
+  /** Whether all is said: there is nothing to attach to. */
+  get isOver(): boolean {
+    return this.#state === "over";
+  }
+
+  /** What carries the session now. A request over HTTP belongs to it if it has the number of its attach. */
+  get attachment(): Attachment<Item> | undefined {
+    return this.current;
+  }
+
+  /** How it was closed; undefined while it is not. */
+  get end(): SessionEnd | undefined {
+    return this.#end;
+  }
+
+  /** Bytes that are not acknowledged. */
+  get bufferedBytes(): number {
+    return this.outgoing.bytes;
+  }
+
+  /** Sends, or keeps to be sent. @returns false when the session is closed, or when it ends because too much waits */
+  send(item: Item): boolean {
+    if (this.#state !== "open") return false;
+    const bytes = this.#sizeOf(item) + messageOverheadBytes;
+    const isOverLimit = this.outgoing.count > 0 && !this.#hasRoomFor(bytes);
+    // The message that goes over the limit is still kept, so that the session can be resumed; the next one is not.
+    const isBeyond = this.current === undefined || this.outgoing.bytes > this.#limits.maxUnacknowledgedBytes;
+    if (isOverLimit && isBeyond) {
+      this.drop("overflow");
+      return false;
+    }
+    this.outgoing.push(item, bytes);
+    if (isOverLimit) this.detach("slow");
+    else this.current?.transport.wake();
+    return true;
+  }
+
+  /** Ends the session behind everything that was sent. @returns true only for the call that closed it */
+  close(code: number, reason: string): boolean {
+    if (this.#state !== "open") return false;
+    this.#state = "closing";
+    this.#end = { cause: "local", code, reason };
+    this.#pushClose();
+    // A peer that never acknowledges the end, or never comes back, is not waited for any longer than one that is away.
+    this.#stopWaiting = this.clock.after(this.#limits.resumeWindowMs, () => this.drop("expired"));
+    this.events.closed(this.#end);
+    this.current?.transport.wake();
+    return true;
+  }
+
+  /** Ends the session at once: it cannot be kept, or the peer broke the protocol. */
+  drop(cause: "expired" | "gap" | "overflow" | "fault", reason: string = cause): void {
+    if (this.#state === "over") return;
+    this.#finish({ cause, code: closeCodes[cause], reason });
+  }
+
+  /** Lets go of the present transport; the session stays. */
+  detach(name: CloseName): void {
+    const attachment = this.current;
+    if (attachment === undefined) return;
+    this.lose(attachment);
+    attachment.transport.detach(closeCodes[name], name);
+  }
+
+  /** How much came, which the caller is about to tell the peer. */
+  takeReceived(): number {
+    this.#acks.clear();
+    return this.received;
+  }
+
+  take(attachment: Attachment<Item>, number: number): Item | CloseRecord | undefined {
+    if (attachment !== this.current) return undefined;
+    this.#forget();
+    const item = this.outgoing.get(number);
+    if (item !== undefined) this.written = Math.max(this.written, number);
+    return item;
+  }
+
+  heard(attachment: Attachment<Item>): boolean {
+    if (attachment !== this.current) return false;
+    this.#liveness?.heard();
+    return true;
+  }
+
+  accept(number: number, record: Numbered): void {
+    if (this.#state === "over" || number <= this.received) return;
+    if (number > this.received + 1) {
+      this.drop("fault", `message ${number} came behind ${this.received}`);
+      return;
+    }
+    this.received = number;
+    if (typeof record === "object" && "type" in record) {
+      this.#closedByPeer(record);
+      return;
+    }
+    if (this.#state === "open") this.events.message(record);
+    if (!this.isOver) this.#acks.add(record);
+  }
+
+  control(attachment: Attachment<Item>, record: ControlRecord): void {
+    if (this.controlOfRole(attachment, record)) return;
+    if (record.type === "detach") {
+      this.lose(attachment);
+      attachment.transport.detach(record.code, record.reason);
+      return;
+    }
+    if (attachment !== this.current) return;
+    if (record.type === "ack") this.acknowledged(record.received);
+    else if (record.type === "ping") attachment.transport.write({ type: "pong" });
+    else if (record.type !== "pong") this.drop("fault", `${record.type} may not come here`);
+  }
+
+  lose(attachment: Attachment<Item>): void {
+    if (attachment !== this.current) return;
+    this.#leave();
+    this.#forget();
+    this.gone();
+  }
+
+  /** The peer has everything up to this number. */
+  acknowledged(number: number): void {
+    if (number > this.written) {
+      this.drop("fault", `${number} is acknowledged, and ${this.written} were sent`);
+      return;
+    }
+    if (number <= this.peerHas) return;
+    this.peerHas = number;
+    if (this.#state === "closing" && number + 1 === this.outgoing.next) this.#release(1000, "");
+    else {
+      this.#forget();
+      this.events.acknowledged();
+    }
+  }
+
+  /** Tells the peer what came. */
+  protected acknowledge(): void {
+    this.current?.transport.write({ type: "ack", received: this.takeReceived() });
+  }
+
+  /** From here on this attachment carries the session; what carried it before is let go. */
+  protected carry(attachment: Attachment<Item>, pingIntervalMs: number, pongTimeoutMs: number): void {
+    const before = this.current;
+    this.#leave();
+    this.current = attachment;
+    this.#forget();
+    this.#liveness = new Liveness(this.clock, {
+      pingIntervalMs,
+      pongTimeoutMs,
+      ping: () => attachment.transport.write({ type: "ping" }),
+      lost: () => this.detach("silent"),
+    });
+    // A client may attach again over the same transport.
+    if (before === undefined || before.transport === attachment.transport) return;
+    before.transport.detach(closeCodes.superseded, "superseded");
+  }
+
+  /** Both ends count from the beginning. @returns how many messages may or may not have arrived, and are forgotten */
+  protected restart(): number {
+    const uncertain = this.written - this.peerHas;
+    this.outgoing.forgetBefore(this.written + 1);
+    this.outgoing.renumber();
+    if (this.#state === "closing" && this.outgoing.count === 0) this.#pushClose();
+    this.written = this.received = this.peerHas = 0;
+    this.#acks.clear();
+    return uncertain;
+  }
+
+  /**
+   * Forgets what is acknowledged, but not what the present transport comes to only now: the peer has that from another
+   * one, and still counts it here. To send it again costs less than a record that says what is left out.
+   */
+  #forget(): void {
+    this.outgoing.forgetBefore(Math.min(this.peerHas + 1, this.current?.nextOutgoing ?? this.outgoing.next));
+  }
+
+  #hasRoomFor(bytes: number): boolean {
+    const { maxUnacknowledgedBytes, maxReplayBytes, maxReplayMessages } = this.#limits;
+    const { count } = this.outgoing;
+    if (this.current !== undefined) return this.outgoing.bytes + bytes <= maxUnacknowledgedBytes;
+    return this.outgoing.bytes + bytes <= maxReplayBytes && count < maxReplayMessages;
+  }
+
+  #pushClose(): void {
+    const { code = 1000, reason = "" } = this.#end ?? {};
+    this.outgoing.push({ type: "close", code, reason }, messageOverheadBytes);
+  }
+
+  #closedByPeer({ code, reason }: CloseRecord): void {
+    // The other side waits for this: it keeps its last messages until then.
+    this.acknowledge();
+    this.#finish({ cause: "peer", code, reason });
+  }
+
+  #finish(end: SessionEnd): void {
+    const wasOpen = this.#state === "open";
+    this.#end ??= end;
+    if (end.cause === "peer") this.#release(1000, "");
+    else this.#release(end.code, end.reason);
+    if (wasOpen) this.events.closed(end);
+  }
+
+  #release(code: number, reason: string): void {
+    this.#state = "over";
+    this.#stopWaiting?.();
+    const attachment = this.current;
+    this.#leave();
+    this.outgoing.forgetBefore(this.outgoing.next);
+    attachment?.transport.detach(code, reason);
+    this.released();
+  }
+
+  #leave(): void {
+    this.current = undefined;
+    this.#acks.clear();
+    this.#liveness?.stop();
+    this.#liveness = undefined;
+  }
+}

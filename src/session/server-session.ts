@@ -1,0 +1,151 @@
+import type { SessionLimits } from "../channel/session-limits.ts";
+import type { AttachedRecord, AttachMode, ControlRecord, ResetReason } from "../protocol/control-record.ts";
+import { Attachment, type Numbered } from "./attachment.ts";
+import { BaseSession, type SessionEvents, type SessionOptions } from "./base-session.ts";
+import type { Transport } from "./transport.ts";
+
+/** Who keeps the sessions of a server, within time and memory. */
+export type SessionKeeper<Item> = {
+  /** No transport carries it any more. */
+  gone(session: ServerSession<Item>): void;
+  /** More is kept for a client that is away. */
+  grew(session: ServerSession<Item>, bytes: number): void;
+  returned(session: ServerSession<Item>): void;
+  /** It is over, and nobody can come back to it. */
+  released(session: ServerSession<Item>): void;
+};
+
+/** What an attach asks for, once it is known that it may. */
+export type Attaching = {
+  readonly transport: Transport;
+  readonly attach: number;
+  readonly received: number;
+  readonly mode: AttachMode | undefined;
+  readonly secret: string;
+  readonly maxMessageBytes: number;
+  /** Undefined: resumed. */
+  readonly reset: { readonly reason: ResetReason | undefined } | undefined;
+};
+
+/** The messages of one request, with the numbers that they have. */
+export type SentBatch = Pick<Extract<ControlRecord, { type: "send" }>, "first" | "received">;
+
+/** The server's end of a session. */
+export class ServerSession<Item> extends BaseSession<Item> {
+  readonly id: string;
+  protected events: SessionEvents;
+  readonly #keeper: SessionKeeper<Item>;
+  readonly #limits: SessionLimits;
+  #highestAttach = 0;
+  #highestPoll = 0;
+  #goneSinceMs = 0;
+
+  constructor(id: string, keeper: SessionKeeper<Item>, options: SessionOptions<Item>) {
+    super(options);
+    this.id = id;
+    this.#keeper = keeper;
+    this.#limits = options.limits;
+    // It is opened right behind its first attach.
+    this.events = { message: () => undefined, closed: () => undefined, acknowledged: () => undefined };
+  }
+
+  /** The attach that carries the session, or did last. */
+  get highestAttach(): number {
+    return this.#highestAttach;
+  }
+
+  /** How many messages were put on a transport: no client can have more. */
+  get sent(): number {
+    return this.written;
+  }
+
+  /** Says who is told what happens from here on, and of an end that came already. */
+  open(events: SessionEvents): void {
+    this.events = events;
+    if (this.end !== undefined) events.closed(this.end);
+  }
+
+  /** When the last transport was lost, if {@link attachment} says that there is none. */
+  get goneSinceMs(): number {
+    return this.#goneSinceMs;
+  }
+
+  override send(item: Item): boolean {
+    const bytesBefore = this.bufferedBytes;
+    const isAccepted = super.send(item);
+    if (this.current === undefined) this.#keeper.grew(this, this.bufferedBytes - bytesBefore);
+    // The memory for all that are away may have had to be taken from this one.
+    return isAccepted && !this.isOver;
+  }
+
+  /** Goes on over a transport whose attach is higher than all before, and answers it. */
+  attach(attaching: Attaching): Attachment<Item> {
+    const { transport, attach, received, mode, secret, maxMessageBytes, reset } = attaching;
+    const { pingIntervalMs, pongTimeoutMs, pollHoldMs, resumeWindowMs } = this.#limits;
+    this.acknowledged(received);
+    const attachment = new Attachment<Item>(this, transport, attach);
+    if (this.isOver) return attachment;
+    this.#highestAttach = attach;
+    this.#highestPoll = 0;
+    // An ack may have overtaken the attach: what it says is forgotten, and the client has it.
+    attachment.nextOutgoing = Math.max(received, this.peerHas) + 1;
+    attachment.nextIncoming = this.received + 1;
+    // A poll that is held for long is silence: to end it is the ping, the next poll the answer.
+    this.carry(attachment, mode === "poll" ? pollHoldMs : pingIntervalMs, pongTimeoutMs);
+    this.#keeper.returned(this);
+    const answer: AttachedRecord = {
+      type: "attached",
+      attach,
+      session: this.id,
+      secret,
+      resumed: reset === undefined,
+      ...(reset?.reason === undefined ? undefined : { reason: reset.reason }),
+      received: this.takeReceived(),
+      first: attachment.nextOutgoing,
+      pingIntervalMs,
+      pongTimeoutMs,
+      pollHoldMs,
+      resumeWindowMs,
+      maxMessageBytes,
+    };
+    transport.write(answer);
+    transport.wake();
+    return attachment;
+  }
+
+  /**
+   * Goes on over the response to a poll.
+   *
+   * @returns false for a poll that is not later than all before: a copy, which must not end the one that is held
+   */
+  poll(attachment: Attachment<Item>, poll: number, received: number): boolean {
+    if (!this.heard(attachment) || poll <= this.#highestPoll) return false;
+    this.#highestPoll = poll;
+    this.acknowledged(received);
+    if (received < this.peerHas) this.drop("gap");
+    attachment.nextOutgoing = received + 1;
+    if (!this.isOver) attachment.transport.wake();
+    return true;
+  }
+
+  /** Takes the messages of a request: those that came before are dropped. The answer is {@link takeReceived}. */
+  receiveBatch(attachment: Attachment<Item>, { first, received }: SentBatch, messages: readonly Numbered[]): void {
+    if (!this.heard(attachment)) return;
+    this.acknowledged(received);
+    for (const [index, message] of messages.entries()) this.accept(first + index, message);
+  }
+
+  protected gone(): void {
+    this.#goneSinceMs = this.clock.now();
+    this.#keeper.gone(this);
+  }
+
+  protected released(): void {
+    this.#keeper.released(this);
+  }
+
+  /** A server is sent nothing else: attaches, polls and sends are requests, which come to their own doors. */
+  protected controlOfRole(): boolean {
+    return false;
+  }
+}

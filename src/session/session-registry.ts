@@ -1,0 +1,152 @@
+import { closeCodes } from "../protocol/close-code.ts";
+import type { AttachRecord, ResetReason } from "../protocol/control-record.ts";
+import type { SessionCredentials } from "../protocol/http-fields.ts";
+import type { Attachment } from "./attachment.ts";
+import type { SessionEvents, SessionOptions } from "./base-session.ts";
+import { EndedSessions } from "./ended-sessions.ts";
+import { GoneSessions } from "./gone-sessions.ts";
+import { ResumeSecret, type SecretTools } from "./resume-secret.ts";
+import { ServerSession, type SessionKeeper } from "./server-session.ts";
+import type { Transport } from "./transport.ts";
+
+/** What the sessions of one server share. */
+export type RegistryOptions<Item, Hash> = SessionOptions<Item> & {
+  readonly secrets: SecretTools<Hash>;
+  /** 128 random bits, of the letters that a token may have. */
+  readonly createId: () => string;
+  readonly maxMessageBytes: number;
+  /** A session begins: called once for each, while its first transport carries it. */
+  readonly opened: (session: ServerSession<Item>) => SessionEvents;
+};
+
+/** Why a transport may not carry a session, as the code of its end. */
+export type Refusal = { readonly code: number; readonly reason: string };
+
+/** Who asks: a session belongs to one owner, and is `denied` to all others. */
+export type AttachRequest = { readonly record: AttachRecord; readonly owner: string; readonly transport: Transport };
+
+type Kept<Item, Hash> = {
+  readonly session: ServerSession<Item>;
+  readonly owner: string;
+  readonly key: string;
+  readonly secret: ResumeSecret<Hash>;
+};
+
+const superseded: Refusal = { code: closeCodes.superseded, reason: "superseded" };
+const busy: Refusal = { code: closeCodes.busy, reason: "busy" };
+const unknown: Refusal = { code: closeCodes.unknown, reason: "unknown" };
+
+/** All sessions of a server: which one an attach gets, and how long each is kept. */
+export class SessionRegistry<Item, Hash> {
+  readonly #options: RegistryOptions<Item, Hash>;
+  readonly #sessions = new Map<string, Kept<Item, Hash>>();
+  readonly #byKey = new Map<string, Kept<Item, Hash>>();
+  readonly #gone: GoneSessions<Item>;
+  readonly #ended: EndedSessions;
+  readonly #keeper: SessionKeeper<Item>;
+
+  constructor(options: RegistryOptions<Item, Hash>) {
+    this.#options = options;
+    this.#gone = new GoneSessions(options.limits, options.clock);
+    this.#ended = new EndedSessions(options.limits.maxEndedSessions);
+    this.#keeper = {
+      gone: (session) => this.#gone.add(session),
+      grew: (session, bytes) => this.#gone.grew(session, bytes),
+      returned: (session) => this.#gone.delete(session),
+      released: (session) => this.#forget(session),
+    };
+  }
+
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  /** Bytes that wait for clients that are away. */
+  get goneBytes(): number {
+    return this.#gone.bytes;
+  }
+
+  /** Resumes the session that an attach names, or says why not and opens another. */
+  attach(request: AttachRequest): Attachment<Item> | Refusal {
+    const { record, owner } = request;
+    const named = record.session === undefined ? undefined : this.#sessions.get(record.session);
+    // Before its secret is looked at: a late one has an old secret, and must not open a session as one who is denied.
+    if (record.attach <= this.#highestAttachOf(record.session, named, owner)) return superseded;
+    const reason = this.#whyNot(record, named, owner);
+    if (named !== undefined && reason === undefined) return this.#attach(named, request, undefined);
+    if (named !== undefined && reason === "gap") named.session.drop("gap");
+    return this.#attachToNew(request, reason);
+  }
+
+  /** The session that a poll or a send belongs to. Undefined: there is none for these credentials. */
+  find({ session, secret }: SessionCredentials, owner: string): ServerSession<Item> | undefined {
+    const kept = this.#sessions.get(session);
+    return kept !== undefined && kept.owner === owner && kept.secret.check(secret) ? kept.session : undefined;
+  }
+
+  /** Why the session that an attach names cannot be resumed. Undefined: it can, or none is named. */
+  #whyNot(record: AttachRecord, named: Kept<Item, Hash> | undefined, owner: string): ResetReason | undefined {
+    const { session, secret, received, gap } = record;
+    if (session === undefined) return undefined;
+    if (named === undefined) return this.#ended.get(session)?.reason ?? "expired";
+    if (named.owner !== owner || !named.secret.check(secret ?? "")) return "denied";
+    return gap === true || received > named.session.sent ? "gap" : undefined;
+  }
+
+  #highestAttachOf(id: string | undefined, named: Kept<Item, Hash> | undefined, owner: string): number {
+    if (named !== undefined) return named.owner === owner ? named.session.highestAttach : 0;
+    return id === undefined ? 0 : (this.#ended.get(id)?.highestAttach ?? 0);
+  }
+
+  #attachToNew(request: AttachRequest, reason: ResetReason | undefined): Attachment<Item> | Refusal {
+    const { key, attach } = request.record;
+    if (key === undefined) return unknown;
+    const opened = this.#byKey.get(key);
+    const highestAttach = opened?.session.highestAttach ?? this.#ended.get(key)?.highestAttach ?? 0;
+    if (attach <= highestAttach) return superseded;
+    if (opened !== undefined && opened.owner !== request.owner) return unknown;
+    const hasRoom = opened !== undefined || this.size < this.#options.limits.maxSessions || this.#gone.dropLongest();
+    if (!hasRoom) return busy;
+    const kept = opened ?? this.#create(key, request.owner);
+    // The client has nothing of this session yet, whatever it has of the one it named.
+    const attachment = this.#attach(kept, request, { reason });
+    // Behind the attach, so that what is sent when it opens is not held to belong to a client that is away.
+    if (opened === undefined) kept.session.open(this.#options.opened(kept.session));
+    return attachment;
+  }
+
+  #attach(
+    { session, secret }: Kept<Item, Hash>,
+    { record, transport }: AttachRequest,
+    reset: { readonly reason: ResetReason | undefined } | undefined,
+  ): Attachment<Item> {
+    return session.attach({
+      transport,
+      attach: record.attach,
+      received: reset === undefined ? record.received : 0,
+      mode: record.mode,
+      secret: secret.rotate(),
+      maxMessageBytes: this.#options.maxMessageBytes,
+      reset,
+    });
+  }
+
+  #create(key: string, owner: string): Kept<Item, Hash> {
+    const session = new ServerSession<Item>(this.#options.createId(), this.#keeper, this.#options);
+    const kept = { session, owner, key, secret: new ResumeSecret(this.#options.secrets) };
+    this.#sessions.set(session.id, kept);
+    this.#byKey.set(key, kept);
+    return kept;
+  }
+
+  #forget(session: ServerSession<Item>): void {
+    this.#gone.delete(session);
+    const kept = this.#sessions.get(session.id);
+    if (kept === undefined) return;
+    this.#sessions.delete(session.id);
+    this.#byKey.delete(kept.key);
+    const cause = session.end?.cause;
+    const reason = cause === "overflow" || cause === "gap" ? cause : "expired";
+    this.#ended.add([session.id, kept.key], { reason, highestAttach: session.highestAttach });
+  }
+}

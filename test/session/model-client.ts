@@ -1,0 +1,298 @@
+import type { SessionLimits } from "../../src/channel/session-limits.ts";
+import type { Message } from "../../src/channel/message-type.ts";
+import { closeCodes } from "../../src/protocol/close-code.ts";
+import type { AttachMode, AttachRecord, ControlRecord } from "../../src/protocol/control-record.ts";
+import { FrameDecoder, framesOf } from "../../src/protocol/frame-codec.ts";
+import { encodeCredentials } from "../../src/protocol/http-fields.ts";
+import { encodeRecord, RecordDecoder, type SessionRecord } from "../../src/protocol/record-codec.ts";
+import type { Attachment } from "../../src/session/attachment.ts";
+import { ClientSession } from "../../src/session/client-session.ts";
+import type { Clock } from "../../src/session/clock.ts";
+import type { Transport } from "../../src/session/transport.ts";
+import type { Random } from "../support/random.ts";
+import { maxMessageBytes, type RequestHead } from "./model-server.ts";
+import type { LinkEnd, Requests } from "./network.ts";
+import type { Oracle } from "./oracle.ts";
+
+export type ModelClientOptions = {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly limits: SessionLimits;
+  readonly oracle: Oracle;
+  readonly createToken: () => string;
+  readonly openLink: () => LinkEnd;
+  readonly requests: Requests<RequestHead>;
+};
+
+/** The client of the model: it dials at random, and never gives up before its session is over. */
+export class ModelClient {
+  readonly session: ClientSession<Message>;
+  readonly options: ModelClientOptions;
+  readonly #dialled = new Set<Dialled>();
+  /** The next attach has a secret that is none. */
+  isTampering = false;
+
+  constructor(options: ModelClientOptions) {
+    this.options = options;
+    const { limits, clock, oracle, createToken } = options;
+    this.session = new ClientSession<Message>({
+      limits,
+      clock,
+      sizeOf: (message) => Buffer.byteLength(message),
+      createKey: createToken,
+      events: {
+        message: (message) => oracle.clientReceived(message),
+        closed: (end) => oracle.clientClosed(end),
+        acknowledged: () => undefined,
+        attached: (attached) => oracle.clientAttached(attached),
+        gone: () => this.#dialLater(),
+        released: () => undefined,
+        goaway: () => undefined,
+      },
+    });
+  }
+
+  dial(kind: "websocket" | AttachMode = this.options.random.pick(["websocket", "stream", "poll"])): void {
+    if (this.session.isOver || this.#dialled.size > 6) return;
+    const dialled = kind === "websocket" ? new Socket(this) : new Exchange(this, kind);
+    this.#dialled.add(dialled);
+    dialled.start();
+    const { clock, random } = this.options;
+    clock.after(random.int(1500, 4000), () => {
+      if (!dialled.isEnded && this.session.attachment !== dialled.attachment) dialled.detach(closeCodes.late);
+    });
+  }
+
+  ended(dialled: Dialled): void {
+    this.#dialled.delete(dialled);
+    dialled.attachment?.lost();
+    if (this.#dialled.size === 0) this.#dialLater();
+  }
+
+  /** As it goes over the wire. */
+  altered(record: AttachRecord): AttachRecord {
+    if (!this.isTampering || record.secret === undefined || record.key === undefined) return record;
+    this.isTampering = false;
+    this.options.oracle.wasTamperedWith = true;
+    return { ...record, secret: "a-secret-that-is-none" };
+  }
+
+  #dialLater(): void {
+    const { clock, random } = this.options;
+    clock.after(random.int(100, 1500), () => {
+      if (this.#dialled.size === 0) this.dial();
+    });
+  }
+}
+
+abstract class Dialled implements Transport {
+  attachment: Attachment<Message> | undefined;
+  isEnded = false;
+  protected readonly client: ModelClient;
+
+  constructor(client: ModelClient) {
+    this.client = client;
+  }
+
+  abstract start(): void;
+  abstract wake(): void;
+  abstract write(record: ControlRecord): void;
+  protected abstract abandon(code: number): void;
+
+  detach(code: number): void {
+    if (this.isEnded) return;
+    this.isEnded = true;
+    this.abandon(code);
+    this.client.ended(this);
+  }
+
+  protected take(record: SessionRecord): void {
+    if (!this.isEnded) this.attachment?.receive(record);
+  }
+}
+
+class Socket extends Dialled {
+  readonly #end: LinkEnd;
+  #isFlushing = false;
+
+  constructor(client: ModelClient) {
+    super(client);
+    const decoder = new FrameDecoder();
+    this.#end = client.options.openLink();
+    this.#end.onClose = () => this.detach(1006);
+    this.#end.onFrame = (frame) => {
+      const record = decoder.read(frame);
+      if (record === undefined) return;
+      if (typeof record === "object" && "fault" in record) throw new Error(record.fault);
+      this.take(record);
+    };
+  }
+
+  start(): void {
+    // Attached to before it is known here: what is written meanwhile is only the attach.
+    this.attachment = this.client.session.attach(this);
+  }
+
+  write(record: ControlRecord): void {
+    if (this.isEnded) return;
+    const sent = record.type === "attach" ? this.client.altered(record) : record;
+    for (const frame of framesOf(sent)) this.#end.send(frame);
+  }
+
+  wake(): void {
+    if (this.#isFlushing) return;
+    this.#isFlushing = true;
+    const { clock, random } = this.client.options;
+    clock.after(random.pick([0, 0, 20]), () => {
+      this.#isFlushing = false;
+      for (let count = random.int(1, 6); count > 0; count -= 1) {
+        const item = this.attachment?.next();
+        if (item === undefined) return;
+        for (const frame of framesOf(item)) this.#end.send(frame);
+      }
+      this.wake();
+    });
+  }
+
+  protected abandon(code: number): void {
+    this.#end.close(code);
+  }
+}
+
+/** Polls or reads a stream, and sends by requests of which one is under way at a time. */
+class Exchange extends Dialled {
+  readonly #mode: AttachMode;
+  #abortDown: () => void = () => undefined;
+  #pollCount = 0;
+  #isSending = false;
+  #hasToSay = false;
+
+  constructor(client: ModelClient, mode: AttachMode) {
+    super(client);
+    this.#mode = mode;
+  }
+
+  start(): void {
+    this.attachment = this.client.session.attach(this, this.#mode);
+  }
+
+  write(record: ControlRecord): void {
+    if (this.isEnded) return;
+    if (record.type === "attach") this.#attach(record);
+    else {
+      // An ack, a ping and a pong are all said by a request, be it without a message.
+      this.#hasToSay = true;
+      this.wake();
+    }
+  }
+
+  wake(): void {
+    this.client.options.clock.after(0, () => this.#send());
+  }
+
+  protected abandon(): void {
+    this.#abortDown();
+  }
+
+  #attach(record: AttachRecord): void {
+    this.#abortDown();
+    const { session, secret, ...rest } = this.client.altered(record);
+    const credentials = session === undefined || secret === undefined ? undefined : { session, secret };
+    this.#read(rest, credentials === undefined ? undefined : encodeCredentials(credentials));
+  }
+
+  #read(record: ControlRecord, credentials: string | undefined): void {
+    let isAborted = false;
+    const decoder = new RecordDecoder(maxMessageBytes, (each) => {
+      if (!isAborted) this.take(each);
+    });
+    const done = (isComplete: boolean): void => {
+      if (isAborted) return;
+      const isCarrying = this.attachment !== undefined && this.client.session.attachment === this.attachment;
+      if (this.#mode === "poll" && isCarrying) this.#pollAgain(isComplete ? 0 : 200);
+      else this.detach(1006);
+    };
+    const abort = this.client.options.requests.send({ credentials }, encodeRecord(record), {
+      chunk: (bytes) => {
+        const fault = decoder.push(bytes);
+        if (fault !== undefined) throw new Error(fault.fault);
+      },
+      end: () => done(decoder.isBetweenRecords),
+      failed: () => done(false),
+    });
+    this.#abortDown = () => {
+      isAborted = true;
+      abort();
+    };
+  }
+
+  #pollAgain(delayMs: number): void {
+    const { session, options } = this.client;
+    options.clock.after(delayMs, () => {
+      const { attachment } = this;
+      if (this.isEnded || attachment === undefined || session.attachment !== attachment) return;
+      this.#pollCount += 1;
+      const poll = session.poll(attachment, this.#pollCount);
+      this.#read(poll, session.credentials && encodeCredentials(session.credentials));
+      const count = this.#pollCount;
+      options.clock.after(options.limits.pollHoldMs + 3000, () => {
+        if (this.#pollCount !== count || this.isEnded) return;
+        this.#abortDown();
+        this.#pollAgain(0);
+      });
+    });
+  }
+
+  #send(): void {
+    const { session } = this.client;
+    const { attachment } = this;
+    if (this.#isSending || this.isEnded || attachment === undefined || session.attachment !== attachment) return;
+    const first = attachment.nextOutgoing;
+    const records: Uint8Array[] = [];
+    for (let count = this.client.options.random.int(1, 8); count > 0; count -= 1) {
+      const item = attachment.next();
+      if (item === undefined) break;
+      records.push(encodeRecord(item));
+    }
+    if (records.length === 0 && !this.#hasToSay) return;
+    this.#hasToSay = false;
+    this.#isSending = true;
+    const head = { type: "send", attach: attachment.number, first, received: session.takeReceived() } as const;
+    this.#try(Buffer.concat([encodeRecord(head), ...records]), 4);
+  }
+
+  /** The same request again when it fails: it may have arrived. */
+  #try(body: Uint8Array, triesLeft: number): void {
+    const { session, options } = this.client;
+    const { attachment } = this;
+    if (this.isEnded || attachment === undefined || session.attachment !== attachment) return;
+    let isDone = false;
+    const fail = (): void => {
+      if (isDone) return;
+      isDone = true;
+      abort();
+      if (triesLeft > 1) options.clock.after(100, () => this.#try(body, triesLeft - 1));
+      else this.detach(1006);
+    };
+    const decoder = new RecordDecoder(maxMessageBytes, (record) => {
+      if (isDone || typeof record === "string" || !("type" in record)) return;
+      isDone = true;
+      this.take(record);
+      if (record.type !== "ack") {
+        this.detach(1006);
+        return;
+      }
+      // It may have taken only a part.
+      attachment.nextOutgoing = record.received + 1;
+      this.#isSending = false;
+      this.#send();
+    });
+    const credentials = session.credentials && encodeCredentials(session.credentials);
+    const abort = options.requests.send({ credentials }, body, {
+      chunk: (bytes) => decoder.push(bytes),
+      end: fail,
+      failed: fail,
+    });
+    options.clock.after(2500, fail);
+  }
+}

@@ -1,0 +1,154 @@
+import { defaultSessionLimits, type SessionLimits } from "../../src/channel/session-limits.ts";
+import type { Message } from "../../src/channel/message-type.ts";
+import type { AttachRecord, ControlRecord } from "../../src/protocol/control-record.ts";
+import type { Attachment } from "../../src/session/attachment.ts";
+import type { SessionEnd, SessionEvents } from "../../src/session/base-session.ts";
+import { type Attached, ClientSession } from "../../src/session/client-session.ts";
+import type { ServerSession } from "../../src/session/server-session.ts";
+import { type Refusal, SessionRegistry } from "../../src/session/session-registry.ts";
+import type { Transport } from "../../src/session/transport.ts";
+import { VirtualClock } from "./virtual-clock.ts";
+
+const key = "the-key-of-a-client";
+
+/** A transport that only notes what it is told. */
+export class NotedTransport implements Transport {
+  readonly written: ControlRecord[] = [];
+  readonly detached: number[] = [];
+
+  wake(): void {
+    // What waits is taken by the test.
+  }
+
+  write(record: ControlRecord): void {
+    this.written.push(record);
+  }
+
+  detach(code: number): void {
+    this.detached.push(code);
+  }
+
+  /** The last record of a type. */
+  last<Type extends ControlRecord["type"]>(type: Type): Extract<ControlRecord, { type: Type }> {
+    const record = this.written.findLast((each) => each.type === type);
+    if (record === undefined) throw new Error(`no ${type} was written`);
+    return record as Extract<ControlRecord, { type: Type }>;
+  }
+
+  count(type: ControlRecord["type"]): number {
+    return this.written.filter((each) => each.type === type).length;
+  }
+}
+
+/** One attach of a script, and what came of it. */
+export type Attempt = { readonly transport: NotedTransport; readonly attachment: Attachment<Message> };
+
+/** A server whose sessions are driven step by step. */
+export class ScriptedServer {
+  readonly clock = new VirtualClock();
+  readonly registry: SessionRegistry<Message, string>;
+  readonly sessions: ServerSession<Message>[] = [];
+  readonly messages: Message[] = [];
+  readonly ends: SessionEnd[] = [];
+  #tokens = 0;
+
+  constructor(
+    limits: Partial<SessionLimits> = {},
+    opened: (session: ServerSession<Message>) => void = () => undefined,
+  ) {
+    this.registry = new SessionRegistry<Message, string>({
+      limits: { ...defaultSessionLimits, ...limits },
+      clock: this.clock,
+      sizeOf: (message) => Buffer.byteLength(message),
+      maxMessageBytes: 1000,
+      createId: () => this.#token("session"),
+      secrets: { create: () => this.#token("secret"), hash: (secret) => `#${secret}`, isEqual: (a, b) => a === b },
+      opened: (session) => {
+        this.sessions.push(session);
+        opened(session);
+        return this.#events();
+      },
+    });
+  }
+
+  attach(record: Partial<AttachRecord>, owner = "ada"): Attempt {
+    const { transport, result } = this.tryAttach(record, owner);
+    if ("code" in result) throw new Error(`refused: ${result.code}`);
+    return { transport, attachment: result };
+  }
+
+  tryAttach(
+    record: Partial<AttachRecord>,
+    owner = "ada",
+  ): { transport: NotedTransport; result: Attachment<Message> | Refusal } {
+    const transport = new NotedTransport();
+    const full: AttachRecord = { type: "attach", attach: 1, received: 0, key, ...record };
+    return { transport, result: this.registry.attach({ record: full, owner, transport }) };
+  }
+
+  #events(): SessionEvents {
+    return {
+      message: (message) => this.messages.push(message),
+      closed: (end) => this.ends.push(end),
+      acknowledged: () => undefined,
+    };
+  }
+
+  #token(kind: string): string {
+    this.#tokens += 1;
+    return `${kind}-number-${this.#tokens}`;
+  }
+}
+
+/** A client that is driven step by step. */
+export class ScriptedClient {
+  readonly clock = new VirtualClock();
+  readonly session: ClientSession<Message>;
+  readonly told: Attached[] = [];
+  readonly messages: Message[] = [];
+  readonly ends: SessionEnd[] = [];
+  readonly goaways: number[] = [];
+
+  constructor(limits: Partial<SessionLimits> = {}) {
+    let keys = 0;
+    this.session = new ClientSession<Message>({
+      limits: { ...defaultSessionLimits, ...limits },
+      clock: this.clock,
+      sizeOf: (message) => Buffer.byteLength(message),
+      createKey: () => `key-of-the-client-${++keys}`,
+      events: {
+        message: (message) => this.messages.push(message),
+        closed: (end) => this.ends.push(end),
+        acknowledged: () => undefined,
+        attached: (attached) => this.told.push(attached),
+        gone: () => undefined,
+        released: () => undefined,
+        goaway: (afterMs) => this.goaways.push(afterMs),
+      },
+    });
+  }
+
+  attach(): Attempt {
+    const transport = new NotedTransport();
+    return { transport, attachment: this.session.attach(transport) };
+  }
+
+  /** Answers the latest attach of a transport. */
+  answer({ transport, attachment }: Attempt, answer: Partial<Extract<ControlRecord, { type: "attached" }>> = {}): void {
+    attachment.receive({
+      type: "attached",
+      attach: transport.last("attach").attach,
+      session: "session-number-1",
+      secret: "secret-number-1",
+      resumed: false,
+      received: 0,
+      first: 1,
+      pingIntervalMs: 25_000,
+      pongTimeoutMs: 10_000,
+      pollHoldMs: 20_000,
+      resumeWindowMs: 120_000,
+      maxMessageBytes: 1000,
+      ...answer,
+    });
+  }
+}
