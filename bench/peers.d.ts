@@ -15,12 +15,12 @@ type BunConnectOptions<Socket> = {
   };
 };
 
-type BunWebSocket = { send(message: string | Uint8Array): number; subscribe(topic: string): void };
+type BunWebSocket = { send(message: string | Uint8Array, compress: boolean): number; subscribe(topic: string): void };
 
 type BunServer = {
   readonly port: number;
   upgrade(request: Request, options: { data: string }): boolean;
-  publish(topic: string, message: string): number;
+  publish(topic: string, message: string, compress: boolean): number;
 };
 
 declare const Bun: {
@@ -35,6 +35,7 @@ declare const Bun: {
     readonly websocket: {
       readonly idleTimeout: number;
       readonly maxPayloadLength: number;
+      readonly perMessageDeflate: boolean;
       open(socket: BunWebSocket & { data: string }): void;
       message(socket: BunWebSocket, message: string | Uint8Array): void;
     };

@@ -153,7 +153,8 @@ async function memoryOf(server) {
  */
 function startServer(row, load, { node, baseline }) {
   const file = row === "baseline" ? "channelkit" : row;
-  const options = JSON.stringify({ bytes: load.bytes ?? 64, ...(load.tls && { tls: certificate() }) });
+  const { bytes = 64, compress } = load;
+  const options = JSON.stringify({ bytes, compress, ...(load.tls && { tls: certificate() }) });
   const parameters = [join(bench, "servers", "host.js"), file, options];
   if (row === "bun") return new Process(bun, parameters);
   const env = row === "baseline" && baseline !== undefined ? { BENCH_CHANNELKIT: baseline } : {};
@@ -169,7 +170,7 @@ async function connect(row, load, { parties, ...target }) {
   const process = new Process(bun, [join(bench, "load", "load.js"), row]);
   const dials = (parties.length > 0 ? parties : load.parties).map(([path, count]) => ({
     count: parties.length > 0 ? count : 0,
-    dial: dial(row, path, load.bytes ?? 64),
+    dial: dial(row, path, load.bytes ?? 64, load.compress),
   }));
   await process.ask({ connect: { ...target, tls: load.tls === true, parties: dials } });
   return process;

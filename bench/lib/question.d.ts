@@ -22,6 +22,8 @@ export type Load = {
   /** Of a message. Default: 64. */
   readonly bytes?: number;
   readonly tls?: boolean;
+  /** Messages are JSON, clients offer permessage-deflate and compress what they send; servers are set to compress. */
+  readonly compress?: boolean;
   readonly run: Run;
   /** A second load, in a process of its own, at the same time. Its figures get the prefix `beside`. */
   readonly beside?: { readonly parties: Parties; readonly run: Run };

@@ -9,6 +9,7 @@ import { connect as connectControl } from "node:net";
 import { cpuSeconds, machineSeconds } from "../lib/cpu.js";
 import { answerCommands } from "../lib/lines.js";
 import { marker } from "./dials.js";
+import { FrameCounter } from "./frame-counter.js";
 import { Histogram } from "./histogram.js";
 
 /** @typedef {{ count: number, dial: import("./dials.js").Dial }} Party */
@@ -46,6 +47,7 @@ class Connection {
   #socket;
   /** @type {Uint8Array | undefined} what the kernel had no room for */
   #unsent;
+  #frames = new FrameCounter();
   #step = 0;
   /** What has come in answer to the last step. */
   head = "";
@@ -128,12 +130,18 @@ class Connection {
       this.#next();
       return;
     }
-    let count = 0;
-    for (let at = bytes.indexOf(markerByte); at !== -1; at = bytes.indexOf(markerByte, at + 1)) count += 1;
+    const count = this.dial.countsFrames ? this.#frames.count(bytes) : countMarkers(bytes);
     if (count === 0) return;
     messages += count;
     receive(this, count);
   }
+}
+
+/** @param {Uint8Array} bytes */
+function countMarkers(bytes) {
+  let count = 0;
+  for (let at = bytes.indexOf(markerByte); at !== -1; at = bytes.indexOf(markerByte, at + 1)) count += 1;
+  return count;
 }
 
 answerCommands((command) => {

@@ -6,9 +6,10 @@
 /**
  * @param {import("./host.js").Tls | undefined} tls
  * @param {string} answer
+ * @param {boolean} compress
  * @returns {Promise<import("./host.js").Peer>}
  */
-export async function start(tls, answer) {
+export async function start(tls, answer, compress) {
   /** @type {Set<DirectController>} */
   const streams = new Set();
   /** @type {((response: Response) => void)[]} */
@@ -28,17 +29,18 @@ export async function start(tls, answer) {
     },
     websocket: {
       idleTimeout: 0,
+      perMessageDeflate: compress,
       maxPayloadLength: 16 * 2 ** 20,
       open(socket) {
         if (socket.data.endsWith("/group")) socket.subscribe("group");
       },
-      message: (socket, message) => void socket.send(message),
+      message: (socket, message) => void socket.send(message, compress),
     },
   });
   return {
     port: server.port,
     broadcast(text) {
-      server.publish("group", text);
+      server.publish("group", text, compress);
       for (const stream of streams) stream.write(text);
       const polls = parked;
       parked = [];

@@ -13,9 +13,10 @@ const limits = { pingIntervalMs: 3_600_000, maxMessageBytes: 16 * 2 ** 20, maxBu
 /**
  * @param {import("./host.js").Tls | undefined} tls
  * @param {string} answer
+ * @param {boolean} compress
  * @returns {Promise<import("./host.js").Peer>}
  */
-export async function start(tls, answer) {
+export async function start(tls, answer, compress) {
   const server = await serve(
     (request) =>
       withChannel(request, (channel) => {
@@ -27,7 +28,7 @@ export async function start(tls, answer) {
           members.add("group", channel);
         }
       }),
-    { port: 0, hostname: "0.0.0.0", limits, ...(tls && { tls }) },
+    { port: 0, hostname: "0.0.0.0", limits, compression: compress, ...(tls && { tls }) },
   );
   return { port: server.port, broadcast: (text) => void members.broadcast("group", text) };
 }

@@ -9,7 +9,7 @@
 import { createServer } from "node:net";
 import { argv, memoryUsage } from "node:process";
 import { answerCommands } from "../lib/lines.js";
-import { text } from "../load/dials.js";
+import { json, text } from "../load/dials.js";
 
 /**
  * What each file in this folder starts. It serves `/echo` and `/group` over WebSocket, `/stream`, `/poll` (parked until
@@ -20,12 +20,16 @@ import { text } from "../load/dials.js";
  */
 
 const [, , row = "", options = "{}"] = argv;
-const { tls, bytes = 64 } = /** @type {{ tls?: Tls, bytes?: number }} */ (JSON.parse(options));
-const { start } = /** @type {{ start: (tls: Tls | undefined, answer: string) => Promise<Peer> }} */ (
+const {
+  tls,
+  bytes = 64,
+  compress = false,
+} = /** @type {{ tls?: Tls, bytes?: number, compress?: boolean }} */ (JSON.parse(options));
+const { start } = /** @type {{ start: (tls: Tls | undefined, answer: string, compress: boolean) => Promise<Peer> }} */ (
   await import(`./${row}.js`)
 );
-const message = text(bytes);
-const peer = await start(tls, message);
+const message = compress ? json(bytes) : text(bytes);
+const peer = await start(tls, message, compress);
 
 /** @type {number[]} */
 const turns = [];

@@ -8,12 +8,13 @@ import { createHttp } from "./node-http.js";
 /**
  * @param {import("./host.js").Tls | undefined} tls
  * @param {string} answer
+ * @param {boolean} compress
  * @returns {Promise<import("./host.js").Peer>}
  */
-export async function start(tls, answer) {
+export async function start(tls, answer, compress) {
   const http = createHttp(answer);
   const { server, port } = await listen(tls, http.handle);
-  const sockets = new WebSocketServer({ server });
+  const sockets = new WebSocketServer({ server, perMessageDeflate: compress });
   /** @type {Set<import("ws").WebSocket>} */
   const members = new Set();
   sockets.on("connection", (socket, { url }) => {
