@@ -177,8 +177,13 @@ async function connectAll(to) {
   clearTimeout(timer);
   control = connectControl(to.controlPort, "127.0.0.1").setNoDelay(true);
   // Nothing tells when a poll is parked. Those that come back later have been read before the order to broadcast is.
-  await sleep(300);
+  if (to.parties.some(({ dial }) => isPoll(dial))) await sleep(300);
   return { connections: connections.length };
+}
+
+/** Is asked before the first run, and again after each answer. @param {import("./dials.js").Dial} dial */
+function isPoll({ steps: [first] }) {
+  return first !== undefined && first.until === undefined;
 }
 
 /** The ports of one address would not be enough for many short connections. @param {number} index */
@@ -282,7 +287,7 @@ function runBroadcast({ perTurn = 1, turnsInFlight = 2, rate }) {
     connection.count += count;
     latency.add(now - (toldAt[Math.ceil(connection.count / perTurn) - 1] ?? now));
     // A poll that was answered asks again, before the server is told to broadcast again.
-    if (connection.messageBytes > 0 && connection.dial.steps[0]?.until === undefined) connection.send(1);
+    if (isPoll(connection.dial)) connection.send(1);
     // The last piece of one turn may be the last of the next one, too.
     for (; received >= (done + 1) * members * perTurn; done++) {
       completion.add(now - (toldAt[done] ?? now));
