@@ -22,8 +22,8 @@ const flushMarkBytes = 4;
  * Compresses the messages of one server, each for itself.
  *
  * At once, and not on another thread: a message of some kilobytes takes less than the way there and back, nothing is kept
- * for a connection, and everything stays in the order in which it was sent. Reusing a compressor would save a third of
- * that, but Node has no public way to run one at once.
+ * for a connection, and everything stays in the order in which it was sent. Reusing a compressor would save 5 to 7 µs
+ * a message, half of that for 1 KiB, but Node has no public way to run one at once.
  */
 export class Deflater {
   readonly #limits: CompressionLimits;

@@ -31,7 +31,7 @@ const [smallestPieceBytes, largestPieceBytes] = [1024, 64 * 1024];
  * The reader of a connection that compresses.
  *
  * Each message is inflated at once and by itself, since no message refers to one before: 3 µs for a short one, 2 ms for a
- * mebibyte of JSON. On another thread a short one takes ten times as long, and a connection keeps an inflater.
+ * mebibyte of JSON. On another thread a short one takes over ten times as long, and a connection keeps an inflater.
  *
  * Little input can be much work, so the messages of one read are not all inflated in one go: no further one while those
  * before wait for their handler, and none beyond the budget of the turn. Reading is paused meanwhile, and all that stands
