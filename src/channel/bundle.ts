@@ -60,15 +60,14 @@ export class Bundle {
     return lastJoined.buffer;
   }
 
+  /** By a loop: a chain may be longer than the stack is deep. */
   #pieces(): Buffer[] {
-    const pieces: Buffer[] = [];
-    this.#addTo(pieces);
-    return pieces;
-  }
-
-  #addTo(pieces: Buffer[]): void {
-    if (this.#before === undefined) return;
-    this.#before.#addTo(pieces);
-    pieces.push(this.#piece);
+    const pieces = [this.#piece];
+    let bundle = this.#before;
+    while (bundle !== undefined && bundle.#before !== undefined) {
+      pieces.push(bundle.#piece);
+      bundle = bundle.#before;
+    }
+    return pieces.toReversed();
   }
 }

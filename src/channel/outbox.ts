@@ -65,7 +65,7 @@ export class Outbox implements SlabWriter {
    *   the slab is used again
    */
   reserve(mostBytes: number): number {
-    if (mostBytes > largestSlabBytes || this.#isHeld) return -1;
+    if (mostBytes > largestSlabBytes || this.#isHeld || this.#isSocketBehind) return -1;
     return slab.place(this, mostBytes);
   }
 
@@ -155,7 +155,10 @@ export class Outbox implements SlabWriter {
 
   #appended(bytes: number): void {
     this.#bytes += bytes;
-    if (this.#isHeld) return;
+    if (this.#isHeld) {
+      this.#joinMany();
+      return;
+    }
     if (this.#bytes >= this.#limits.softBufferedBytes || this.#bundle.count >= mostPieces) this.#flushEarly();
     else if (!this.#isScheduled) {
       this.#isScheduled = true;
@@ -166,8 +169,12 @@ export class Outbox implements SlabWriter {
   /** A burst in one turn goes to the kernel while it still has room, instead of running into the hard limit. */
   #flushEarly(): void {
     if (this.#socket.writableLength === 0) this.flush();
-    else if (this.#bundle.count >= mostPieces) this.#bundle = Bundle.empty.with(this.#bundle.joined());
+    else this.#joinMany();
     if (this.#bytes > 0) this.#waitForSocket();
+  }
+
+  #joinMany(): void {
+    if (this.#bundle.count >= mostPieces) this.#bundle = Bundle.empty.with(this.#bundle.joined());
   }
 
   /** Flushes when the socket has taken what it was given: until then one write each would only make its queue longer. */
