@@ -9,10 +9,11 @@
 /** @type {import("../lib/question.js").Question} */
 export const question = {
   rows: ["channelkit", "ws", "bun", "socket.io"],
-  figures: ["rate", "cpu", "p50", "p99", "loadBusy"],
+  figures: ["rate", "cpu", "p50", "p99", "serverBusy", "loadBusy"],
   loads: [
     ...[1, 16].map((inFlight) => ({
       name: `echo of 64 bytes, ${inFlight} in flight`,
+      isSlow: inFlight === 1,
       parties: /** @type {import("../lib/question.js").Parties} */ ([["echo", 64]]),
       compress: true,
       run: /** @type {const} */ ({ kind: "echo", inFlight }),

@@ -8,6 +8,9 @@ import { flushAtEndOfTurn } from "./turn.ts";
 /** A piece of a few bytes takes a hundred times its size while it waits by itself: so many are joined early. */
 const mostPieces = 1024;
 
+/** Of pieces that are larger than this on average, any number may wait: they take little more than their bytes. */
+const leastPieceBytes = 1024;
+
 /**
  * The bytes of one channel that wait for the network: everything appended in a turn leaves in one write.
  *
@@ -173,8 +176,10 @@ export class Outbox implements SlabWriter {
     if (this.#bytes > 0) this.#waitForSocket();
   }
 
+  /** The more waits, the more pieces may: else joining them would copy all of it again and again. */
   #joinMany(): void {
-    if (this.#bundle.count >= mostPieces) this.#bundle = Bundle.empty.with(this.#bundle.joined());
+    if (this.#bundle.count >= Math.max(mostPieces, this.#bytes / leastPieceBytes))
+      this.#bundle = Bundle.empty.with(this.#bundle.joined());
   }
 
   /** Flushes when the socket has taken what it was given: until then one write each would only make its queue longer. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { type Channel, type ChannelError, type Limits, type Server, serve, withChannel } from "../../src/index.ts";
 import { deferred, type Deferred } from "../support/expect.ts";
-import { binary } from "../support/frames.ts";
+import { binary, text } from "../support/frames.ts";
 import { handshakeRequest } from "../support/handshake.ts";
 import { connectRaw, destroyOpenClients, type RawClient } from "../support/raw-client.ts";
 import { Recorder } from "../support/recorder.ts";
@@ -80,6 +80,18 @@ describe("before the 101, while its handler takes its time", () => {
     assert.deepEqual((await log.waitFor("close")).args, ["abnormal"]);
     gate.resolve();
     assert.equal(client.received.length, 0);
+  });
+
+  it("any number of short messages can be sent, and all follow the 101 in order [C25, C125]", async () => {
+    const client = await begin();
+    // More than the stack is deep, and in fewer bytes than may wait.
+    const messages = Array.from({ length: 20_000 }, (_, index) => `${index}`);
+    for (const message of messages) assert.equal(channel?.send(message), true);
+    gate.resolve();
+    await client.readHead();
+    const wanted = Buffer.concat(messages.map((message) => text(message, { mask: false })));
+    assert.ok((await client.readBytes(wanted.length)).equals(wanted));
+    assert.deepEqual(faults, []);
   });
 
   it("a client that leaves before its channel is taken gives a channel that is closed [C72, C74]", async () => {

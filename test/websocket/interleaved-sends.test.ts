@@ -42,7 +42,7 @@ describe("messages of many channels that are sent in turns", () => {
     return pair;
   }
 
-  it("each arrive whole, once and in order, at clients that read and at clients that do not read yet [C76, C119]", async (t) => {
+  it("each arrive whole, once and in order, at clients that read and at clients that do not read yet [C25, C125]", async (t) => {
     const seed = seedFromEnvironment();
     t.diagnostic(`CHANNELKIT_SEED=${seed}`);
     const random = new Random(seed);
@@ -59,6 +59,31 @@ describe("messages of many channels that are sent in turns", () => {
     assert.equal(blocked.length, 8, "those that do not read still wait");
     await Promise.all(pairs.map((pair) => receiveAll(pair)));
   });
+
+  for (const [when, messagesPerTurn] of [
+    ["in one turn", Infinity],
+    ["in many turns", 20],
+  ] as const) {
+    it(`cost no more for a client that is far behind, sent ${when} [C124, C125]`, async () => {
+      const pair = await openPair(`/behind-${messagesPerTurn}`, "blocked by a large message");
+      const sendMany = async (count: number): Promise<number> => {
+        const start = process.cpuUsage();
+        for (let sent = 1; sent <= count; sent++) {
+          send(pair, "m".repeat(100));
+          if (sent % messagesPerTurn === 0) await endOfTurn();
+        }
+        const { user, system } = process.cpuUsage(start);
+        return (user + system) / 1000;
+      };
+      const earlyMs = await sendMany(2000);
+      await sendMany(20_000);
+      const lateMs = await sendMany(2000);
+      // Measured: 3 to 20 ms both. When all that waits is copied for each message, the last 2000 take seconds.
+      assert.ok(lateMs < 4 * earlyMs + 50, `${earlyMs} ms at first, ${lateMs} ms at last`);
+      assert.ok(pair.channel.bufferedAmount > 2 * kibibyte * kibibyte, "all of it waits");
+      await receiveAll(pair);
+    });
+  }
 });
 
 function send({ channel, expected }: Pair, message: string | Buffer): void {
