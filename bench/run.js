@@ -63,8 +63,9 @@ for (const [name, question] of await findQuestions()) {
 }
 
 const seconds = Math.round((Date.now() - start.getTime()) / 1000);
-const stamp = start.toISOString().slice(0, 16).replaceAll(":", "");
-const file = join(bench, "results", `${stamp}-node${node.major}${isQuick ? "-quick" : ""}.json`);
+const stamp = start.toISOString().slice(0, 19).replaceAll(":", "");
+const kind = `${isQuick ? "-quick" : ""}${wanted.length > 0 ? "-some" : ""}`;
+const file = join(bench, "results", `${stamp}-node${node.major}${kind}.json`);
 mkdirSync(join(bench, "results"), { recursive: true });
 writeFileSync(file, `${JSON.stringify({ start, seconds, environment, settings, results }, undefined, 2)}\n`);
 console.log(`\n${seconds} s, written to ${file}`);

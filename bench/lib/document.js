@@ -12,7 +12,7 @@ import { formatMarkdown, formatVerdict } from "./table.js";
  *
  * @typedef {object} Results
  * @property {string} start
- * @property {number} seconds
+ * @property {number} seconds what it took
  * @property {Record<string, string>} environment
  * @property {{ rounds: number, ms: number }} settings
  * @property {Result[]} results
@@ -22,15 +22,48 @@ const begin = "<!-- figures: node bench/document.js -->";
 const end = "<!-- end of figures -->";
 
 /**
- * @param {Results} run
+ * Runs of some questions each become one, if they have measured the same build under the same Node.
+ *
+ * @param {Results[]} runs
+ */
+export function mergeRuns(runs) {
+  /** @type {Map<string, Results>} */
+  const merged = new Map();
+  for (const run of runs) {
+    const key = JSON.stringify([run.environment, run.settings.rounds, run.settings.ms]);
+    const before = merged.get(key);
+    merged.set(
+      key,
+      before === undefined
+        ? run
+        : { ...before, seconds: before.seconds + run.seconds, results: [...before.results, ...run.results] },
+    );
+  }
+  return [...merged.values()];
+}
+
+/**
+ * @param {Results[]} runs
  * @param {(question: string) => string} sourceOf the text of a question's file
  */
-export function describeResults({ start, seconds, environment, settings, results }, sourceOf) {
+export function describeResults(runs, sourceOf) {
+  return runs.map((run) => describeRun(run, sourceOf)).join("\n\n");
+}
+
+/**
+ * @param {Results} run
+ * @param {(question: string) => string} sourceOf
+ */
+function describeRun({ start, seconds, environment, settings, results }, sourceOf) {
   const lines = [
+    `## Figures under ${environment["node"]}`,
+    "",
     `Measured on ${start.slice(0, 10)} by \`npm run bench\` in ${Math.round(seconds / 60)} minutes: the medians of ` +
       `${settings.rounds} rounds of ${settings.ms} ms.`,
     "",
     ...Object.values(environment).map((text) => `- ${text}`),
+    "",
+    ...describeGoals(results),
   ];
   let question = "";
   for (const result of results) {
@@ -39,10 +72,20 @@ export function describeResults({ start, seconds, environment, settings, results
       lines.push("", `### ${question}`, "", ...headerOf(sourceOf(question)).map((line) => `- ${line}`));
     }
     lines.push("", `**${result.load}**`, "", formatMarkdown(result.table));
-    const verdicts = result.verdicts.map((verdict) => `- ${formatVerdict(verdict).replace(/ +/g, " ")}`);
-    if (verdicts.length > 0) lines.push("", ...verdicts);
   }
   return lines.join("\n");
+}
+
+/** What was aimed at, in one table. @param {Result[]} results */
+function describeGoals(results) {
+  const goals = results.flatMap(({ question, load, verdicts }) =>
+    verdicts.map((verdict) => {
+      const text = formatVerdict(verdict).replace(/ +/g, " ");
+      const [, outcome, measured, bar] = /^(\S+) (.*), bar: (.*)$/.exec(text) ?? [];
+      return `| ${question}, ${load} | ${measured} | ${bar} | ${outcome} |`;
+    }),
+  );
+  return goals.length === 0 ? [] : ["| goal | measured | bar | |", "| --- | --- | --- | --- |", ...goals];
 }
 
 /**

@@ -6,9 +6,11 @@ import { constants, deflateRawSync } from "node:zlib";
 /**
  * `steps`: what is written, and the text that must come back before the next step. `message`: what is sent again and
  * again, one reply each. Every reply ends with the marker, once; where it is compressed, each text frame is a reply.
- * Texts are bytes, one character each.
+ * Texts are bytes, one character each. `{id}` in them is the connection's own: what the reply to a step has behind its
+ * `idBehind`, up to a quote, or else one that no other connection has.
  *
- * @typedef {{ steps: { send: string, until?: string }[], message: string, countsFrames: boolean }} Dial
+ * @typedef {{ send: string, until?: string, idBehind?: string }} Step
+ * @typedef {{ steps: Step[], message: string, countsFrames: boolean }} Dial
  */
 
 /** Ends every message, and stands nowhere else in what servers send: counting it is counting messages. */
@@ -67,6 +69,8 @@ function compressedDial(row, path, bytes) {
  * @param {number} bytes
  */
 function plainDial(row, path, bytes) {
+  if (row === "sockjs" && path !== "echo" && path !== "group") return sockJsOverHttp(path);
+  if (row === "socket.io" && path === "poll") return socketIoPolls();
   const request = `GET /${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
   if (path === "answer") return { steps: [], message: request };
   if (path === "poll") return { steps: [{ send: request }], message: request };
@@ -85,6 +89,37 @@ function plainDial(row, path, bytes) {
     return { steps, message: frame(JSON.stringify([text(bytes)])) };
   }
   return { steps: [{ send: upgrade(path), until: "\r\n\r\n" }], message: frame(text(bytes)) };
+}
+
+/** @param {string} path `stream` or `poll` */
+function sockJsOverHttp(path) {
+  const request = (/** @type {string} */ transport) =>
+    `POST /sockjs/000/{id}/${transport} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n`;
+  if (path === "stream") return { steps: [{ send: request("xhr_streaming"), until: "o\n" }], message: "" };
+  return { steps: [{ send: request("xhr"), until: "o\n" }, { send: request("xhr") }], message: request("xhr") };
+}
+
+function socketIoPolls() {
+  const target = "/socket.io/?EIO=4&transport=polling";
+  const poll = `GET ${target}&sid={id} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
+  return {
+    steps: [
+      {
+        send: `GET ${target}&path=group HTTP/1.1\r\nHost: localhost\r\n\r\n`,
+        until: '"maxPayload"',
+        idBehind: '"sid":"',
+      },
+      {
+        send:
+          `POST ${target}&sid={id} HTTP/1.1\r\nHost: localhost\r\n` +
+          "Content-Type: text/plain;charset=UTF-8\r\nContent-Length: 2\r\n\r\n40",
+        until: "\r\n\r\nok",
+      },
+      { send: poll, until: '40{"sid"' },
+      { send: poll },
+    ],
+    message: poll,
+  };
 }
 
 /**

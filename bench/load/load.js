@@ -34,6 +34,7 @@ let control;
 /** @type {(connection: Connection, count: number) => void} what is done with messages that came */
 let receive = ignore;
 let messages = 0;
+let lastId = 0;
 const latency = new Histogram();
 const completion = new Histogram();
 
@@ -49,6 +50,7 @@ class Connection {
   #unsent;
   #frames = new FrameCounter();
   #step = 0;
+  #id = `${process.pid}-${(lastId += 1)}`;
   /** What has come in answer to the last step. */
   head = "";
 
@@ -59,8 +61,13 @@ class Connection {
   constructor({ dial }, ready) {
     this.dial = dial;
     this.ready = ready;
-    this.batch = Buffer.from(dial.message, "latin1");
+    this.batch = this.#bytesOf(dial.message);
     this.messageBytes = this.batch.length;
+  }
+
+  /** @param {string} text */
+  #bytesOf(text) {
+    return Buffer.from(text.replaceAll("{id}", this.#id), "latin1");
   }
 
   /** @param {string} hostname */
@@ -113,7 +120,7 @@ class Connection {
   #next() {
     const step = this.dial.steps[this.#step];
     this.head = "";
-    if (step !== undefined) this.#write(Buffer.from(step.send, "latin1"));
+    if (step !== undefined) this.#write(this.#bytesOf(step.send));
     if (step?.until === undefined) {
       this.#step = this.dial.steps.length;
       this.ready();
@@ -126,6 +133,11 @@ class Connection {
     if (step !== undefined) {
       this.head += Buffer.from(bytes).toString("latin1");
       if (!this.head.includes(step.until ?? "")) return;
+      if (step.idBehind !== undefined) {
+        this.#id = this.head.split(step.idBehind)[1]?.split('"')[0] ?? "none";
+        this.batch = this.#bytesOf(this.dial.message);
+        this.messageBytes = this.batch.length;
+      }
       this.#step += 1;
       this.#next();
       return;
@@ -182,8 +194,9 @@ async function connectAll(to) {
 }
 
 /** Is asked before the first run, and again after each answer. @param {import("./dials.js").Dial} dial */
-function isPoll({ steps: [first] }) {
-  return first !== undefined && first.until === undefined;
+function isPoll({ steps }) {
+  const last = steps.at(-1);
+  return last !== undefined && last.until === undefined;
 }
 
 /** The ports of one address would not be enough for many short connections. @param {number} index */

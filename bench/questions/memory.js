@@ -8,14 +8,16 @@
 /** @typedef {import("../lib/question.js").Load & { against: string }} MemoryLoad */
 
 const webSocketRows = ["channelkit", "ws", "bun", "socket.io", "sockjs"];
-const httpRows = ["channelkit", "node-http", "bun"];
+const streamRows = ["channelkit", "node-http", "bun", "sockjs"];
+const pollRows = ["channelkit", "node-http", "bun", "socket.io", "sockjs"];
+const rowsOf = { group: webSocketRows, stream: streamRows, poll: pollRows };
 
 /** @type {MemoryLoad[]} */
 const loads = [5000, 15_000].flatMap((count) =>
-  ["group", "stream", "poll"].map((path) => ({
+  /** @type {const} */ (["group", "stream", "poll"]).map((path) => ({
     name: `${path === "group" ? "WebSocket" : path}, ${count}`,
     parties: [[path, count]],
-    rows: path === "group" ? webSocketRows : httpRows,
+    rows: rowsOf[path],
     against: path === "group" ? "ws" : "node-http",
     run: { kind: "memory" },
     isSlow: path === "stream" || count > 5000,

@@ -2,13 +2,14 @@
 /**
  * Question: what does a broadcast cost in a group of all kinds?
  * Load: 100 WebSockets, 100 streams and 100 parked polls that come back after each answer; 64-byte text, one broadcast
- * a turn, the next when all have it. Only channelkit has a group over all three; the others send to each kind in turn.
+ * a turn, the next when all have it. Only channelkit has a group over all three; ws and Bun send to each kind in turn,
+ * SockJS to each of its connections, and Socket.IO has no streams.
  * Unit: messages that arrived in a second, server CPU time for each.
  */
 
 /** @type {import("../lib/question.js").Question} */
 export const question = {
-  rows: ["channelkit", "ws", "bun"],
+  rows: ["channelkit", "ws", "bun", "sockjs"],
   figures: ["rate", "cpu", "p99", "last", "serverBusy", "loadBusy"],
   loads: [
     {

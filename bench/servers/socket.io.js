@@ -1,5 +1,5 @@
 // @ts-check
-/** Socket.IO with its defaults, but for pings, which would count as load. */
+/** Socket.IO over `websocket` and `polling`, with its defaults, but for pings, which would count as load. */
 
 import { Server } from "socket.io";
 import { listen } from "./listen.js";

@@ -27,8 +27,9 @@ const { cellsOf, formatTable, formatMarkdown, formatVerdict } = (await load("lib
   readonly formatMarkdown: (lines: string[][]) => string;
   readonly formatVerdict: (verdict: Verdict) => string;
 };
-const { describeResults, replaceFigures } = (await load("lib/document.js")) as {
-  readonly describeResults: (run: object, sourceOf: (question: string) => string) => string;
+const { describeResults, mergeRuns, replaceFigures } = (await load("lib/document.js")) as {
+  readonly describeResults: (runs: object[], sourceOf: (question: string) => string) => string;
+  readonly mergeRuns: (runs: object[]) => { seconds: number; results: object[] }[];
   readonly replaceFigures: (page: string, figures: string) => string;
 };
 const { Histogram } = (await load("load/histogram.js")) as { Histogram: new () => Histogram };
@@ -192,10 +193,19 @@ describe("the page of figures", () => {
         },
       ],
     };
-    const figures = describeResults(run, () => "// @ts-check\n/**\n * Question: how\n * fast?\n * Unit: s.\n */\n");
+    const figures = describeResults([run], () => "// @ts-check\n/**\n * Question: how\n * fast?\n * Unit: s.\n */\n");
     assert.match(
       figures,
-      /^- Node v20\n\n### echo\n\n- Question: how fast\?\n- Unit: s\.\n\n\*\*1 in flight\*\*\n\n\|  \| k\/s \|$/m,
+      /^- Node v20\n\n\| goal.*\n\| ---.*\n\| echo, 1 in flight \| [^|]+ \| at [^|]+ \| (met|MISS) \|\n\n### echo\n\n- Question: how fast\?\n- Unit: s\.\n\n\*\*1 in flight\*\*\n\n\|  \| k\/s \|$/m,
+    );
+    const again = { ...run, environment: { node: "Node v24" } };
+    const merged = mergeRuns([run, again, run]);
+    assert.deepEqual(
+      merged.map(({ seconds, results }) => [seconds, results.length]),
+      [
+        [3600, 2],
+        [1800, 1],
+      ],
     );
     const page = readFileSync(join(root, "docs", "performance.md"), "utf8");
     const once = replaceFigures(page, figures);
