@@ -17,13 +17,13 @@ import { compile, currentNode, node24, root } from "./tools.mjs";
 
 const { values, positionals: filters } = parseArgs({ options: { node: { type: "string" } }, allowPositionals: true });
 
-const chromium = findChromium();
 rmSync(join(root, "dist"), { recursive: true, force: true });
 rmSync(join(root, "build"), { recursive: true, force: true });
 compile("tsconfig.build.json");
 compile("tsconfig.test.json");
 
 const files = findTests();
+if (files.some(needsBrowser)) ensureChromium();
 const total = { passed: 0, failed: 0, skipped: 0 };
 for (const node of findNodes(values.node)) {
   const counts = await runTests(node);
@@ -37,19 +37,24 @@ if (total.failed > 0 || ranNone) process.exitCode = 1;
 console.log(`${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ""}`);
 
 /**
- * Debian's Chromium, installed when this may be done.
+ * By what it imports, so that no list of such tests has to be kept.
  *
- * @returns {string}
+ * @param {string} file of compiled tests
  */
-function findChromium() {
+function needsBrowser(file) {
+  return readFileSync(join(root, file), "utf8").includes("/support/browser.js");
+}
+
+/** Installs Debian's Chromium where there is none and this may be done; else says what to do, and ends. */
+function ensureChromium() {
   const chosen = process.env.CHANNELKIT_CHROMIUM;
   const path = chosen ?? "/usr/bin/chromium";
-  if (existsSync(path)) return path;
+  if (existsSync(path)) return;
   if (chosen === undefined && existsSync("/usr/bin/apt-get") && process.getuid?.() === 0) {
     console.log("installing Debian's chromium for the browser tests");
     aptGet("update");
     aptGet("install", "-y", "--no-install-recommends", "chromium");
-    if (existsSync(path)) return path;
+    if (existsSync(path)) return;
   }
   console.error(`The browser tests need Chromium, and there is none at ${path}. Type:`);
   console.error("  sudo apt-get install chromium");
@@ -116,7 +121,7 @@ async function runTests(node) {
   ];
   /** A test that starts `node` by name gets the Node that it runs under. */
   const path = `${dirname(node.path)}${delimiter}${process.env.PATH ?? ""}`;
-  const env = { ...process.env, PATH: path, CHANNELKIT_CHROMIUM: chromium };
+  const env = { ...process.env, PATH: path };
   const child = spawn(node.path, parameters, { cwd: root, env, stdio: ["ignore", "inherit", "inherit"] });
   /** @type {string} */
   const ending = await new Promise((resolve) => {
