@@ -4,12 +4,13 @@
  * The same compiled tests under the Node at hand and under Node 24, and one closing line over both.
  */
 
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join, relative, sep } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
+import { ensurePrograms } from "./debian-programs.mjs";
 import { compile, currentNode, node24, root } from "./tools.mjs";
 
 /** @typedef {import("./tools.mjs").NodeBinary} NodeBinary */
@@ -23,7 +24,7 @@ compile("tsconfig.build.json");
 compile("tsconfig.test.json");
 
 const files = findTests();
-if (files.some(needsBrowser)) ensureChromium();
+ensurePrograms(files.map((file) => join(root, file)));
 const total = { passed: 0, failed: 0, skipped: 0 };
 for (const node of findNodes(values.node)) {
   const counts = await runTests(node);
@@ -35,39 +36,6 @@ const ranNone = total.passed + total.failed === 0;
 if (ranNone) console.error("no test ran");
 if (total.failed > 0 || ranNone) process.exitCode = 1;
 console.log(`${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ""}`);
-
-/**
- * By what it imports, so that no list of such tests has to be kept.
- *
- * @param {string} file of compiled tests
- */
-function needsBrowser(file) {
-  return readFileSync(join(root, file), "utf8").includes("/support/browser.js");
-}
-
-/** Installs Debian's Chromium where there is none and this may be done; else says what to do, and ends. */
-function ensureChromium() {
-  const chosen = process.env.CHANNELKIT_CHROMIUM;
-  const path = chosen ?? "/usr/bin/chromium";
-  if (existsSync(path)) return;
-  if (chosen === undefined && existsSync("/usr/bin/apt-get") && process.getuid?.() === 0) {
-    console.log("installing Debian's chromium for the browser tests");
-    aptGet("update");
-    aptGet("install", "-y", "--no-install-recommends", "chromium");
-    if (existsSync(path)) return;
-  }
-  console.error(`The browser tests need Chromium, and there is none at ${path}. Type:`);
-  console.error("  sudo apt-get install chromium");
-  console.error("or name one that you have: CHANNELKIT_CHROMIUM=/path/to/chromium npm test");
-  process.exit(1);
-}
-
-/** @param {string[]} parameters */
-function aptGet(...parameters) {
-  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-  const { status, stdout, stderr } = spawnSync("apt-get", ["-q", ...parameters], { encoding: "utf8", env });
-  if (status !== 0) console.error(`apt-get ${parameters.join(" ")} failed\n${stdout}${stderr}`);
-}
 
 /** @returns {string[]} the compiled test files, as paths from the project's root */
 function findTests() {
