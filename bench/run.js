@@ -27,7 +27,7 @@ const bench = import.meta.dirname;
 const names = readdirSync(join(bench, "questions")).map((entry) => entry.replace(/\.js$/, ""));
 const { isQuick, rounds, wanted, baseline, ...asked } = readOrExplain();
 const node = findNode();
-const settings = { node: node.path, rounds, warmupMs: isQuick ? 100 : 200, ms: isQuick ? 400 : 1000, baseline };
+const settings = { node: node.path, rounds, warmupMs: isQuick ? 100 : 200, ms: isQuick ? 300 : 1000, baseline };
 
 if (!existsSync(join(bench, "node_modules"))) {
   const { status } = spawnSync("npm", ["ci", "--ignore-scripts=false"], { cwd: bench, stdio: "inherit" });

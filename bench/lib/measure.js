@@ -158,7 +158,14 @@ function startServer(row, load, { node, baseline }) {
   const parameters = [join(bench, "servers", "host.js"), file, options];
   if (row === "bun") return new Process(bun, parameters);
   const env = row === "baseline" && baseline !== undefined ? { BENCH_CHANNELKIT: baseline } : {};
-  return new Process(node, ["--expose-gc", ...parameters], env);
+  // The young generation would grow by itself, by more than what most connections take.
+  const youngMiB = 16;
+  const flags = ["--expose-gc", `--min-semi-space-size=${youngMiB}`, `--max-semi-space-size=${youngMiB}`];
+  return new Process(
+    node,
+    load.run.kind === "memory" ? [...flags, ...parameters] : ["--expose-gc", ...parameters],
+    env,
+  );
 }
 
 /**

@@ -21,7 +21,8 @@ export class Mailbox {
   readonly #limits: Limits;
   readonly #listener: MailboxListener;
   #handler: ReceiveHandler | undefined;
-  #queue: Message[] = [];
+  /** Few channels ever have one: an empty array for each would take as much memory as two fields. */
+  #queue: Message[] | undefined;
   #queuedBytes = 0;
   #isStarted = false;
   #isBusy = false;
@@ -36,7 +37,11 @@ export class Mailbox {
 
   /** Whether no handler runs and no message waits for one. */
   get isQuiet(): boolean {
-    return !this.#isBusy && this.#queue.length === 0;
+    return !this.#isBusy && this.#waitingCount === 0;
+  }
+
+  get #waitingCount(): number {
+    return this.#queue?.length ?? 0;
   }
 
   /** How many messages handlers have finished: shows whether a slow one gets on. */
@@ -50,7 +55,7 @@ export class Mailbox {
     if (this.#isStarted) return;
     this.#isStarted = true;
     // Not at once: whoever sets the handler may not have made all that the handler uses.
-    if (this.#queue.length > 0) queueMicrotask(() => this.#next());
+    if (this.#waitingCount > 0) queueMicrotask(() => this.#next());
   }
 
   deliver(message: Message): void {
@@ -58,7 +63,7 @@ export class Mailbox {
       this.#handle(message);
       return;
     }
-    this.#queue.push(message);
+    (this.#queue ??= []).push(message);
     this.#queuedBytes += message.length;
     if (this.#isFull || !this.#isOverLimit(1)) return;
     this.#isFull = true;
@@ -67,7 +72,7 @@ export class Mailbox {
 
   /** Drops the messages that no handler has begun. */
   clear(): void {
-    this.#queue = [];
+    this.#queue = undefined;
     this.#queuedBytes = 0;
   }
 
@@ -101,7 +106,7 @@ export class Mailbox {
     }
     this.#isBusy = false;
     this.#handledCount += 1;
-    if (this.#queue.length === 0) this.#becameQuiet();
+    if (this.#waitingCount === 0) this.#becameQuiet();
   }
 
   #settled(): void {
@@ -112,7 +117,7 @@ export class Mailbox {
 
   #next(): void {
     while (!this.#isBusy) {
-      const message = this.#queue.shift();
+      const message = this.#queue?.shift();
       if (message === undefined) break;
       this.#queuedBytes -= message.length;
       this.#handle(message);
@@ -127,7 +132,7 @@ export class Mailbox {
 
   #isOverLimit(share: number): boolean {
     const { maxQueuedMessages, maxQueuedBytes } = this.#limits;
-    return this.#queue.length >= maxQueuedMessages * share || this.#queuedBytes >= maxQueuedBytes * share;
+    return this.#waitingCount >= maxQueuedMessages * share || this.#queuedBytes >= maxQueuedBytes * share;
   }
 
   #becameQuiet(): void {
