@@ -16,12 +16,18 @@ describe("the README", () => {
     assert.ok(readme.trimEnd().split("\n").length <= 150);
   });
 
+  it("installs and tests by the two commands that .ci/run types, too", () => {
+    const [, commands = ""] = /^```sh\n([\s\S]*?)^```$/m.exec(readme) ?? [];
+    assert.equal(commands, "npm ci\nnpm test\n");
+    const lines = readFileSync(join(root, ".ci", "run"), "utf8").split("\n");
+    for (const command of commands.trim().split("\n")) assert.ok(lines.includes(command), command);
+  });
+
   it("names commands that package.json has", () => {
     const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { scripts: object };
-    for (const command of ["start", "test"]) {
-      assert.ok(readme.includes(`npm ci && npm ${command}\n`));
-      assert.ok(command in scripts);
-    }
+    const named = [...readme.matchAll(/npm (?:run )?(start|test|build|check|docs)\b/g)].map(([, name = ""]) => name);
+    assert.ok(named.includes("start"));
+    for (const name of named) assert.ok(name in scripts, name);
   });
 });
 
@@ -90,7 +96,7 @@ describe("the programs of the README do what it says", () => {
     assert.equal(lost.recovered, false);
   });
 
-  it("a server that exists already", async () => {
+  it("an existing server", async () => {
     await start(3);
     assert.equal(await get("/"), "the rest of the site");
     assert.equal(await get("/live"), "live");
