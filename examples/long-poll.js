@@ -6,7 +6,7 @@
  *     curl -i localhost:9090/news                                        # waits
  *     curl -H 'x-requested-with: curl' -d 'hello' localhost:9090/publish  # in another terminal
  *
- * News that come while a client is between two polls are lost to it: see channel-store.js for how nothing is.
+ * A client misses the news that come while it is between two polls. In channel-store.js it misses nothing.
  */
 import { MemoryChannelStore, serve, withChannel } from "channelkit";
 
