@@ -1,6 +1,6 @@
 import type { Channel, ChannelKind, CloseHandler, PingHandler, ReceiveHandler, SendOptions } from "./channel.ts";
 import { checkClose } from "./check-close.ts";
-import { checkOptions } from "./check-options.ts";
+import { checkSendOptions } from "./check-send-options.ts";
 import { type Data, isStream, type NormalBody } from "./data.ts";
 import type { Environment } from "./environment.ts";
 import { ChannelErrorOf, type HandlerName, invalidArgument } from "./errors.ts";
@@ -15,8 +15,6 @@ import { StreamBodyQueue } from "./stream-body.ts";
 
 /** Told once that a channel is closed, before its close handler: stores and registries, which must forget it. */
 export type DepartureListener = { departed(): void };
-
-const sendOptionNames = ["close"];
 
 let channelCount = 0;
 
@@ -87,10 +85,9 @@ export abstract class BaseChannel implements Channel {
       discard(sourceOf(data));
       return false;
     }
-    if (options !== undefined) checkOptions("options", options, sendOptionNames);
+    const close = checkSendOptions(options) ?? !this.isWebSocket;
     const outgoing = normalise(data);
     this.check(outgoing);
-    const close = options?.close ?? !this.isWebSocket;
     // What is given may close the channel when it is looked at, in a getter or `toString`.
     if (!this.#isOpen) {
       discard(outgoing.body);

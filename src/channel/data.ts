@@ -1,5 +1,6 @@
 import { invalidArgument, unknownName } from "./errors.ts";
 import { bytesOf, type Message } from "./message.ts";
+import { isPlainObject } from "./plain-object.ts";
 
 /** A source that is read to its end while it is sent, one chunk for each piece it yields. */
 export type StreamBody = ReadableStream<Uint8Array | string> | AsyncIterable<Uint8Array | string>;
@@ -41,10 +42,7 @@ const allowed =
 
 /** Tells an answer from a body. Throws for a plain object that is neither, which is nearly always forgotten JSON. */
 export function isAnswer(data: Data): data is Answer {
-  if (typeof data !== "object" || data === null) return false;
-  const prototype: unknown = Object.getPrototypeOf(data);
-  if (prototype !== Object.prototype && prototype !== null) return false;
-  if (Symbol.asyncIterator in data) return false;
+  if (!isPlainObject(data) || Symbol.asyncIterator in data) return false;
   for (const key of Object.keys(data)) {
     if (key !== "status" && key !== "headers" && key !== "body") {
       throw unknownName("data", `${allowed}; use JSON.stringify for other objects`, key);
@@ -82,11 +80,15 @@ function concatenate(elements: readonly unknown[]): Message {
 
 function textOf(element: unknown): string {
   if (element === null || element === undefined) return "";
-  if (typeof element === "symbol" || typeof element === "function") {
-    throw invalidArgument("data", "an array whose elements have a string form", element);
+  const expected = "an array whose elements have a string form";
+  if (typeof element === "symbol" || typeof element === "function") throw invalidArgument("data", expected, element);
+  try {
+    // oxlint-disable-next-line typescript/no-base-to-string -- the string form is what the caller asked for
+    return String(element);
+  } catch (cause) {
+    // An object without a prototype has none.
+    throw invalidArgument("data", expected, element, { cause });
   }
-  // oxlint-disable-next-line typescript/no-base-to-string -- the string form is what the caller asked for
-  return String(element);
 }
 
 /** One piece of a stream as bytes. Throws for what is neither text nor bytes. */

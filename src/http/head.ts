@@ -83,19 +83,30 @@ export function* headerLines(headers: HeaderFields | undefined): Iterable<[strin
   const entries: Iterable<readonly [string, HeaderValue | readonly HeaderValue[]]> =
     Symbol.iterator in headers ? headers : Object.entries(headers);
   const holdsBytes = headers instanceof Headers;
-  for (const [name, value] of entries) {
+  for (const entry of entries) {
+    // A pair without a value is a mistake, and a text of two characters would be taken for one.
+    if (!Array.isArray(entry) || entry.length !== 2)
+      throw invalidArgument("a header field", "a name and a value", entry);
+    const [name, value] = entry;
     if (typeof name !== "string" || !token.test(name)) {
       throw invalidArgument("the name of a header field", "a token (RFC 9110 §5.6.2)", name);
     }
     for (const element of Array.isArray(value) ? value : [value]) {
       if (element === null || element === undefined) continue;
-      const text = String(element);
+      const text = valueText(name, element);
       if (forbiddenInValue.test(text)) {
         throw invalidArgument(`the header field ${name}`, "a value without control characters", element);
       }
       yield [name, holdsBytes || isAscii(text) ? text : Buffer.from(text, "utf8").toString("latin1")];
     }
   }
+}
+
+/** Objects are refused: hardly any has a string form that was meant, and a symbol or a function has none. */
+function valueText(name: string, value: HeaderValue): string {
+  if (typeof value === "string") return value;
+  if (typeof value === "number" || typeof value === "boolean") return String(value);
+  throw invalidArgument(`the header field ${name}`, "text, a number, a boolean, or a list of those", value);
 }
 
 function isAscii(text: string): boolean {

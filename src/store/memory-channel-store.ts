@@ -1,6 +1,7 @@
 import { BaseChannel } from "../channel/base-channel.ts";
 import type { Channel } from "../channel/channel.ts";
 import { checkOptions } from "../channel/check-options.ts";
+import { checkSendOptions } from "../channel/check-send-options.ts";
 import { invalidArgument } from "../channel/errors.ts";
 import { resolveHistoryLimits } from "../channel/limits.ts";
 import type { Message } from "../channel/message.ts";
@@ -86,11 +87,10 @@ export class MemoryChannelStore<Attachment = undefined> {
   broadcast(
     group: string,
     value: BroadcastFunction<Attachment> | Message | object | number | boolean | null,
-    options: BroadcastOptions = {},
+    options?: BroadcastOptions,
   ): number {
     checkGroup(group);
-    checkOptions("options", options, ["close"]);
-    const { close } = options;
+    const close = checkSendOptions(options);
     if (isBroadcastFunction<Attachment>(value)) return this.#broadcastEach(group, value, close);
     const target = this.#directory.findOrKeep(group);
     if (target === undefined) {
