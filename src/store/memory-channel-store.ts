@@ -12,7 +12,7 @@ import type { Group, Member } from "./group.ts";
 import { GroupDirectory } from "./group-directory.ts";
 import type { History } from "./history.ts";
 import type { BroadcastFunction, BroadcastOptions, Joined, JoinOptions, StoreOptions } from "./options.ts";
-import type { Position } from "./position.ts";
+import { checkPosition, type Position } from "./position.ts";
 
 /** The attachment may be left out where it may be undefined. */
 type JoinArguments<Attachment> = undefined extends Attachment
@@ -50,14 +50,13 @@ export class MemoryChannelStore<Attachment = undefined> {
    * batch that says so; a parked poll is answered with it and so leaves again. If it missed nothing, nothing is sent.
    *
    * @throws ChannelError `INVALID_ARGUMENT` for a channel that is not of channelkit, a group name that is no text, and
-   *   `since` without history or that is no object
+   *   `since` without history or that is no position
    */
   add(group: string, channel: Channel, ...[attachment, options = {}]: JoinArguments<Attachment>): Joined {
     const joining = checkMember(channel);
     checkGroup(group);
     checkOptions("options", options, ["since"]);
-    const { since } = options;
-    if (since !== undefined) this.#checkSince(since);
+    const since = options.since === undefined ? undefined : this.#checkSince(options.since);
     if (!joining.isOpen) return { position: this.position(group), recovered: since === undefined };
     // The rest parameter makes the attachment optional only where undefined is one.
     const member = this.#directory.join(group, joining, attachment as Attachment);
@@ -157,9 +156,9 @@ export class MemoryChannelStore<Attachment = undefined> {
     return payload;
   }
 
-  #checkSince(since: Position): void {
+  #checkSince(since: Position): Position {
     if (!this.#hasHistory) throw invalidArgument("since", "left out: this store keeps no history", since);
-    if (typeof since !== "object" || since === null) throw invalidArgument("since", "a position or undefined", since);
+    return checkPosition("since", since);
   }
 
   #formatOne(position: Position, value: unknown): Payload {

@@ -20,7 +20,10 @@ export type StoreOptions = {
 
 /** How a member joins. */
 export type JoinOptions = {
-  /** What the member has seen. It is sent what it missed, or that this is not known any more. */
+  /**
+   * What the member has seen. It is sent what it missed, or that this is not known any more. Read what a client sends
+   * with `decodePosition`: values of another type than those of a position are refused.
+   */
   readonly since?: Position | undefined;
 };
 

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { invalidArgument } from "../channel/errors.ts";
 
 /**
  * A place in the history of a group: everything up to and including `offset` has been seen.
@@ -15,6 +16,18 @@ export type Position = {
 /** A new epoch: positions of before must not match it, and nobody should guess it. */
 export function createEpoch(): string {
   return randomBytes(8).toString("hex");
+}
+
+/**
+ * Throws `INVALID_ARGUMENT` for what is not made as a position is. Any text and any number pass: a history knows only
+ * those it has given out, and tells who comes with another.
+ */
+export function checkPosition(argument: string, position: Position): Position {
+  if (typeof position !== "object" || position === null) throw invalidArgument(argument, "a position", position);
+  const { epoch, offset } = position;
+  if (typeof epoch !== "string") throw invalidArgument(`${argument}.epoch`, "a string", epoch);
+  if (typeof offset !== "number") throw invalidArgument(`${argument}.offset`, "a number", offset);
+  return { epoch, offset };
 }
 
 /** A position as one word, for `Last-Event-ID`, a query or a header field. */
