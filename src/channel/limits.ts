@@ -188,9 +188,13 @@ export function resolveHistoryLimits(given: Partial<HistoryLimits>): HistoryLimi
   return fillIn(given, defaultHistoryLimits, "history");
 }
 
-/** As {@link resolveLimits}, for the compression of a server. */
+/** As {@link resolveLimits}, for the compression of a server. Throws for bounds between which there is nothing, too. */
 export function resolveCompressionLimits(given: Partial<CompressionLimits>): CompressionLimits {
-  return fillIn(given, defaultCompressionLimits, "compression");
+  const limits = fillIn(given, defaultCompressionLimits, "compression");
+  const { minBytes, maxBytes } = limits;
+  // No message would be compressed.
+  if (minBytes > maxBytes) throw invalidArgument("compression.minBytes", `at most maxBytes, ${maxBytes}`, minBytes);
+  return limits;
 }
 
 function fillIn<Numbers extends object>(given: Partial<Numbers>, defaults: Numbers, argument: string): Numbers {

@@ -42,7 +42,7 @@ export type ServeOptions = ListenerOptions & {
   readonly port?: number;
   /** The address to listen on. Default: 127.0.0.1, which only this machine reaches; 0.0.0.0 for all. */
   readonly hostname?: string;
-  /** Serves over TLS: `key` and `cert`, or any option of `node:https`. */
+  /** Serves over TLS: `key` and `cert`, or any options of `node:https` with which a client can be served. */
   readonly tls?: TlsServerOptions;
 };
 
@@ -76,9 +76,22 @@ export function checkServeOptions(options: ServeOptions): void {
   if (typeof hostname !== "string" || hostname === "") {
     throw invalidArgument("hostname", "a host name or address", hostname);
   }
-  if (tls !== undefined && (typeof tls !== "object" || tls === null)) {
-    throw invalidArgument("tls", "an object with key and cert", tls);
-  }
+  if (tls !== undefined) checkTls(tls);
+}
+
+/** Node listens without a certificate, too, and then refuses every client. */
+function checkTls(tls: TlsServerOptions): void {
+  const expected = "an object with key and cert, with pfx, or with SNICallback";
+  if (typeof tls !== "object" || tls === null) throw invalidArgument("tls", expected, tls);
+  const hasKey = isGiven(tls.key) || isGiven(tls.privateKeyIdentifier);
+  const canServe =
+    (hasKey && isGiven(tls.cert)) || isGiven(tls.pfx) || isGiven(tls.SNICallback) || isGiven(tls.pskCallback);
+  if (!canServe) throw invalidArgument("tls", expected, tls);
+}
+
+/** As Node sees it; an empty list is none either. */
+function isGiven(option: unknown): boolean {
+  return Array.isArray(option) ? option.length > 0 : Boolean(option);
 }
 
 export function checkListenerOptions(options: ListenerOptions): void {

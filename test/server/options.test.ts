@@ -48,8 +48,8 @@ const wrong: Record<keyof ListenerOptions, readonly unknown[]> = {
   trustProxy: ["1", true, -1, 1.5, NaN, Infinity, null],
   serverHeader: ["", "a\r\nB: c", "\u00e9", 5, null, {}],
   onError: ["print", null, {}],
-  limits: [null, 5, "small"],
-  compression: [null, 1, "yes", [], { threshold: 1024 }],
+  limits: [null, 5, "small", [], new Map()],
+  compression: [null, 1, "yes", [], new Map(), { threshold: 1024 }],
 };
 const wrongOfServe: Record<string, readonly unknown[]> = {
   port: ["8080", -1, 65_536, 1.5, NaN, null],
@@ -58,6 +58,15 @@ const wrongOfServe: Record<string, readonly unknown[]> = {
     null,
     true,
     "cert",
+    // Node would listen, and refuse every client.
+    {},
+    [],
+    { key: selfSignedCertificate().key },
+    { cert: selfSignedCertificate().cert },
+    { key: [], cert: [] },
+    { key: "", cert: "" },
+    { pfx: [] },
+    { handshakeTimeout: 1000 },
     { key: "no key", cert: "no certificate" },
     { ...selfSignedCertificate(), minVersion: "TLSv9" },
   ],
@@ -85,7 +94,7 @@ test("a handler that is no function throws at once", () => {
 });
 
 test("options that are no object, and names that are no option, throw at once", () => {
-  for (const value of [null, 8080, "8080", { prot: 8080 }, { Port: 8080 }, { limit: {} }]) {
+  for (const value of [null, 8080, "8080", { prot: 8080 }, { Port: 8080 }, { limit: {} }, [], new Map(), new Date()]) {
     expectInvalid(() => serve(handler, asOptions(value)), "options");
     expectInvalid(() => createListeners(handler, asOptions(value)), "options");
   }
@@ -118,6 +127,16 @@ for (const name of Object.keys(defaultCompressionLimits)) {
     }
   });
 }
+
+test("a smallest message for compression that is larger than the largest throws at once", () => {
+  const { minBytes, maxBytes } = defaultCompressionLimits;
+  for (const compression of [{ minBytes: 2, maxBytes: 1 }, { minBytes: maxBytes + 1 }, { maxBytes: minBytes - 1 }]) {
+    expectInvalid(() => createListeners(handler, { compression }), "compression.minBytes");
+  }
+  for (const compression of [{ minBytes: 1, maxBytes: 1 }, { minBytes: maxBytes }, { maxBytes: minBytes }]) {
+    assert.doesNotThrow(() => createListeners(handler, { compression }));
+  }
+});
 
 test("undefined stands for the default of every option and limit", async (t) => {
   const limits = Object.fromEntries(Object.keys(defaultLimits).map((name) => [name, undefined]));
