@@ -2,6 +2,13 @@ import type { Channel, ChannelKind, CloseHandler, PingHandler, ReceiveHandler, S
 import { checkClose } from "./check-close.ts";
 import { checkSendOptions } from "./check-send-options.ts";
 import { type Data, isStream, type NormalBody } from "./data.ts";
+import {
+  type DepartureListener,
+  type DepartureListeners,
+  findListener,
+  removeListener,
+  withListener,
+} from "./departure-listeners.ts";
 import type { Environment } from "./environment.ts";
 import { ChannelErrorOf, type HandlerName, invalidArgument } from "./errors.ts";
 import { isThenable, type Mailbox } from "./mailbox.ts";
@@ -12,9 +19,6 @@ import type { Payload } from "./payload.ts";
 import { discard } from "./source.ts";
 import type { ClosedWith } from "./status.ts";
 import { StreamBodyQueue } from "./stream-body.ts";
-
-/** Told once that a channel is closed, before its close handler: stores and registries, which must forget it. */
-export type DepartureListener = { departed(): void };
 
 let channelCount = 0;
 
@@ -34,8 +38,7 @@ export abstract class BaseChannel implements Channel {
   #closeHandler: CloseHandler | undefined;
   #receiveHandler: ReceiveHandler | undefined;
   #pingHandler: PingHandler | undefined;
-  /** Few in number: a list of one takes half of the memory of a set. */
-  #departureListeners: DepartureListener[] | undefined;
+  #departureListeners: DepartureListeners | undefined;
   #streams: StreamBodyQueue | undefined;
 
   constructor(request: Request, environment: Environment) {
@@ -154,18 +157,17 @@ export abstract class BaseChannel implements Channel {
 
   onDeparture(listener: DepartureListener): void {
     if (this.#closed !== undefined) listener.departed();
-    else if (this.#departureListeners === undefined) this.#departureListeners = [listener];
-    else this.#departureListeners.push(listener);
+    else this.#departureListeners = withListener(this.#departureListeners, listener);
   }
 
   /** Takes back {@link onDeparture}. */
   offDeparture(listener: DepartureListener): void {
-    const index = this.departureListeners.indexOf(listener);
-    if (index !== -1) this.#departureListeners?.splice(index, 1);
+    removeListener(this.#departureListeners, listener);
   }
 
-  get departureListeners(): readonly DepartureListener[] {
-    return this.#departureListeners ?? [];
+  /** What {@link onDeparture} was given with this key. */
+  departureListener(key: object): DepartureListener | undefined {
+    return findListener(this.#departureListeners, key);
   }
 
   /** Where bodies wait that are read piece by piece, and everything sent behind them. */
@@ -196,9 +198,9 @@ export abstract class BaseChannel implements Channel {
     this.#isOpen = false;
     this.#closed = closed;
     this.#streams?.cancel();
-    const listeners = this.departureListeners;
+    const listeners = this.#departureListeners;
     this.#departureListeners = undefined;
-    for (const listener of listeners) listener.departed();
+    for (const listener of listeners?.values() ?? []) listener.departed();
     if (dropsQueued) this.mailbox?.clear();
     this.#announceWhenQuiet();
   }

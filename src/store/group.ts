@@ -1,4 +1,5 @@
-import type { BaseChannel, DepartureListener } from "../channel/base-channel.ts";
+import type { BaseChannel } from "../channel/base-channel.ts";
+import type { DepartureListener } from "../channel/departure-listeners.ts";
 import type { HistoryLimits } from "../channel/limits.ts";
 import { History } from "./history.ts";
 
@@ -22,6 +23,11 @@ export class Member<Attachment> implements DepartureListener {
     this.channel = channel;
     this.group = group;
     this.attachment = attachment;
+  }
+
+  /** A channel is in a group once. */
+  get key(): Group<Attachment, unknown> {
+    return this.group;
   }
 
   departed(): void {
@@ -63,10 +69,8 @@ export class Group<Attachment, Entry> {
   }
 
   find(channel: BaseChannel): Member<Attachment> | undefined {
-    for (const listener of channel.departureListeners) {
-      if (listener instanceof Member && listener.group === this) return listener;
-    }
-    return undefined;
+    const listener = channel.departureListener(this);
+    return listener instanceof Member ? listener : undefined;
   }
 
   add(channel: BaseChannel, attachment: Attachment): Member<Attachment> {

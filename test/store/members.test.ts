@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Channel, isChannelError, MemoryChannelStore } from "../../src/index.ts";
+import { type Channel, isChannelError, MemoryChannelStore, type Position } from "../../src/index.ts";
 import { eventually } from "../support/expect.ts";
 import { collectGarbage } from "../support/resources.ts";
 import { Crowd, namesIn, served } from "./crowd.ts";
@@ -138,6 +138,50 @@ test("joining and leaving a hundred thousand times leaves nothing behind [1U-7]"
   assert.deepEqual(store.groups(), []);
 });
 
+for (const count of [1, 16, 17, 40]) {
+  test(`a channel in ${count} groups is found in each, leaves each for itself, and all when it closes [CS1, CS2]`, () => {
+    const store = new MemoryChannelStore<string>();
+    const channel = new RecordingChannel("a", "websocket");
+    const groups = Array.from({ length: count }, (_, index) => `group ${index}`);
+    const taken: string[] = [];
+    for (const group of groups) store.add(group, channel, "first");
+    for (const group of groups) store.add(group, channel, group);
+    for (const group of groups) assert.deepEqual(store.members(group), [[channel, group]]);
+    const even = groups.filter((_, index) => index % 2 === 0);
+    for (const group of even) assert.equal(store.remove(group, channel), true);
+    for (const group of even) assert.equal(store.remove(group, channel), false);
+    assert.deepEqual(
+      store.groups(),
+      groups.filter((group) => !even.includes(group)),
+    );
+    for (const group of even) store.add(group, channel, "again");
+    channel.onDeparture({ departed: () => taken.push(...store.groups()) });
+    channel.leave();
+    assert.deepEqual(store.groups(), []);
+    assert.deepEqual(taken, [], "who came first was told first");
+  });
+}
+
+test("to join and to leave takes no longer for a channel that is in thousands of groups [1U-7]", () => {
+  const store = new MemoryChannelStore();
+  const count = 20_000;
+  const timeMs = (channelOf: (index: number) => RecordingChannel): number => {
+    const startMs = performance.now();
+    for (let index = 0; index < count; index++) store.add(`group ${index}`, channelOf(index));
+    for (let index = count - 1; index >= 0; index--) store.remove(`group ${index}`, channelOf(index));
+    return performance.now() - startMs;
+  };
+  const channels = Array.from({ length: count }, (_, index) => new RecordingChannel(`${index}`, "websocket"));
+  const one = new RecordingChannel("one", "websocket");
+  const spreadMs = timeMs((index) => channels[index] ?? one);
+  const oneMs = timeMs(() => one);
+  // If all of its groups were looked through each time, it would take twenty times as long.
+  assert.ok(
+    oneMs < spreadMs * 5,
+    `${oneMs} ms for one channel in ${count} groups, ${spreadMs} ms for as many channels`,
+  );
+});
+
 test("a channel that has left is let go, also of a group with a history [1U-5]", async () => {
   const store = new MemoryChannelStore<object>({ history: true });
   const join = (name: string): WeakRef<RecordingChannel> => {
@@ -188,6 +232,16 @@ test("what is no channel, no group name or no position is refused where it is gi
   assert.throws(() => store.add(7 as unknown as string, channel, "x"), isRefused);
   assert.throws(() => store.add("lobby", channel, "x", { since: { epoch: "", offset: 0 } }), isRefused);
   assert.throws(() => withHistory.add("lobby", channel, undefined, { since: null as unknown as undefined }), isRefused);
+  for (const since of [{}, [], new Map(), "a-1", { epoch: "a" }, { offset: 1 }, { epoch: 1, offset: 1 }]) {
+    assert.throws(() => withHistory.add("lobby", channel, undefined, { since: since as Position }), isRefused);
+  }
+  for (const offset of ["1", null, undefined, {}, 1n]) {
+    const since = { epoch: "a", offset } as Position;
+    assert.throws(
+      () => withHistory.add("lobby", channel, undefined, { since }),
+      /^ChannelError: since.offset must be a number/,
+    );
+  }
   assert.throws(() => store.remove("lobby", foreign), isRefused);
   assert.throws(() => store.broadcast(7 as unknown as string, "x"), isRefused);
   assert.throws(() => new MemoryChannelStore({ format: "json" as unknown as () => string }), isRefused);
