@@ -44,6 +44,11 @@ export class FrameReader implements Reader {
     this.#listener = listener;
   }
 
+  /** Everything is read at once. */
+  get isBehind(): boolean {
+    return false;
+  }
+
   /** Takes what the socket has read, which may be changed: masks are taken off in place. */
   read(chunk: Buffer): void {
     const bytes = this.#rest === undefined ? chunk : Buffer.concat([this.#rest, chunk]);

@@ -1,4 +1,3 @@
-import type { Socket } from "node:net";
 import type { Writable } from "node:stream";
 import { inflateRawSync } from "node:zlib";
 import { freeInflatedBytes, type Limits, maxInflationRatio } from "../channel/limits.ts";
@@ -11,7 +10,9 @@ export type Pace = {
   /** Whether messages still have a receiver. */
   readonly isOpen: boolean;
   /** So many messages wait for it that no further one may. */
-  readonly isReadingPaused: boolean;
+  readonly isMailboxFull: boolean;
+  /** {@link Reader.isBehind} has changed. */
+  readerChanged(): void;
 };
 
 type Done = Parameters<MessageExtension["decompress"]>[2];
@@ -34,26 +35,28 @@ const [smallestPieceBytes, largestPieceBytes] = [1024, 64 * 1024];
  * mebibyte of JSON. On another thread a short one takes over ten times as long, and a connection keeps an inflater.
  *
  * Little input can be much work, so the messages of one read are not all inflated in one go: no further one while those
- * before wait for their handler, and none beyond the budget of the turn. Reading is paused meanwhile, and all that stands
+ * before wait for their handler, and none beyond the budget of the turn. Nothing is read meanwhile, and all that stands
  * behind, pings and Close frames too, keeps its place.
  */
 export class InflatingReader implements Reader, MessageExtension {
   readonly #limits: Limits;
   readonly #listener: ReceiverListener;
-  readonly #socket: Socket;
   readonly #pace: Pace;
   readonly #receiver: Writable;
   #fragments: Buffer[] = [];
   #fragmentBytes = 0;
-  #isPostponed = false;
+  #isBehind = false;
   #keptBack: (() => void) | undefined;
 
-  constructor(limits: Limits, listener: ReceiverListener, { socket, pace }: { socket: Socket; pace: Pace }) {
+  constructor(limits: Limits, listener: ReceiverListener, pace: Pace) {
     this.#limits = limits;
     this.#listener = listener;
-    this.#socket = socket;
     this.#pace = pace;
     this.#receiver = createReceiver(limits, listener, this);
+  }
+
+  get isBehind(): boolean {
+    return this.#isBehind;
   }
 
   read(chunk: Buffer): void {
@@ -77,7 +80,7 @@ export class InflatingReader implements Reader, MessageExtension {
       if (isLast) this.#inflateMessage(done);
       else done(null, noData);
     };
-    if (this.#pace.isOpen && this.#pace.isReadingPaused) this.#keptBack = next;
+    if (this.#pace.isOpen && this.#pace.isMailboxFull) this.#keptBack = next;
     else this.#soon(next);
   }
 
@@ -87,16 +90,19 @@ export class InflatingReader implements Reader, MessageExtension {
       queueMicrotask(next);
       return;
     }
-    this.#isPostponed = true;
-    this.#socket.pause();
+    this.#setBehind(true);
     postpone(next);
   }
 
   readonly #chunkIsRead = (): void => {
-    if (!this.#isPostponed || this.#receiver.writableLength > 0) return;
-    this.#isPostponed = false;
-    if (!this.#pace.isReadingPaused) this.#socket.resume();
+    if (this.#receiver.writableLength === 0) this.#setBehind(false);
   };
+
+  #setBehind(isBehind: boolean): void {
+    if (this.#isBehind === isBehind) return;
+    this.#isBehind = isBehind;
+    this.#pace.readerChanged();
+  }
 
   #inflateMessage(done: Done): void {
     const bytes = this.#fragmentBytes;

@@ -59,9 +59,7 @@ export class WebSocketChannel extends BaseChannel implements Watched, MailboxLis
     this.#outbox = new Outbox(socket, limits, true);
     this.#mailbox = new Mailbox(limits, this);
     this.#reader =
-      options.deflater === undefined
-        ? new FrameReader(limits, this)
-        : new InflatingReader(limits, this, { socket, pace: this });
+      options.deflater === undefined ? new FrameReader(limits, this) : new InflatingReader(limits, this, this);
   }
 
   override get kind(): ChannelKind {
@@ -72,7 +70,7 @@ export class WebSocketChannel extends BaseChannel implements Watched, MailboxLis
     return true;
   }
 
-  get isReadingPaused(): boolean {
+  get isMailboxFull(): boolean {
     return this.#stallWatch !== undefined;
   }
 
@@ -169,15 +167,19 @@ export class WebSocketChannel extends BaseChannel implements Watched, MailboxLis
 
   mailboxFull(): void {
     if (!this.isOpen) return;
-    this.#socket.pause();
     // While nothing is read, nothing is heard: the peer must not be taken for dead.
     this.#options.heartbeat.forget(this);
     const { receiveStallTimeoutMs } = this.environment.limits;
     this.#stallWatch = new StallWatch(this.#mailbox, receiveStallTimeoutMs, () => this.overflow());
+    this.#pauseOrResume();
   }
 
   mailboxHasRoom(): void {
-    this.#resumeReading();
+    this.#endStall();
+  }
+
+  readerChanged(): void {
+    this.#pauseOrResume();
   }
 
   protected override get mailbox(): Mailbox {
@@ -262,7 +264,7 @@ export class WebSocketChannel extends BaseChannel implements Watched, MailboxLis
     // A channel that was closed before its 101 waits for the answer from then on: the handler may take its time.
     if (!this.#hasStarted) return;
     // Reading may be paused for a slow handler; the answer to our Close must get through.
-    this.#resumeReading();
+    this.#endStall();
     const isPatient = this.closed?.status !== "overflow";
     this.#stopAwaiting ??= awaitClose(this.#socket, this.#outbox, this.environment.limits, isPatient);
   }
@@ -278,12 +280,20 @@ export class WebSocketChannel extends BaseChannel implements Watched, MailboxLis
     this.finish(closed, dropsQueued);
   }
 
-  #resumeReading(): void {
+  /** Nobody else pauses or resumes the socket: each of the two that may fall behind would undo what the other did. */
+  #pauseOrResume(): void {
+    // Whoever ends a socket reads what still comes, and throws it away.
+    if (this.#socket.writableEnded) return;
+    if (this.#stallWatch === undefined && !this.#reader.isBehind) this.#socket.resume();
+    else this.#socket.pause();
+  }
+
+  #endStall(): void {
     if (this.#stallWatch === undefined) return;
     this.#stopStallWatch();
     if (this.closed === undefined) this.#options.heartbeat.watch(this);
-    this.#socket.resume();
     this.#reader.resume();
+    this.#pauseOrResume();
   }
 
   #stopStallWatch(): void {

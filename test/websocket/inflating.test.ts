@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
+import { Socket } from "node:net";
 import { afterEach, test, type TestContext } from "node:test";
 import { type Channel, withChannel } from "../../src/index.ts";
 import { setServer, type TestServer } from "../server/set-server.ts";
 import { deflateMessage } from "../support/deflate.ts";
-import { deferred, type Deferred } from "../support/expect.ts";
+import { deferred, type Deferred, eventually } from "../support/expect.ts";
 import * as frames from "../support/frames.ts";
 import { destroyOpenClients } from "../support/raw-client.ts";
 import { Random } from "../support/random.ts";
@@ -111,6 +112,26 @@ test("while a client is behind with its turns no more of it is read", async (t) 
   await log.waitFor("closed", { timeoutMs: 20_000 });
   assert.equal(log.of("message").length, total);
   assert.equal(log.of("closed")[0]?.args[0], "normal");
+});
+
+test("a handler that has room again does not let more be read while the turns of what was read are spent [C111]", async (t) => {
+  const { port, log } = await stage(t, () => new Promise<void>((resolve) => void setImmediate(resolve)), {
+    maxQueuedMessages: 4,
+  });
+  const client = await openWebSocket(port, "/", offer);
+  const { localPort } = client.client.socket;
+  const handledAtResume: number[] = [];
+  const { resume } = Socket.prototype;
+  t.mock.method(Socket.prototype, "resume", function (this: Socket) {
+    if (this.remotePort === localPort) handledAtResume.push(log.of("message").length);
+    return resume.call(this);
+  });
+  spendTurns(t);
+  client.send(Buffer.concat(numbers.map(compressed)));
+  await log.waitFor("message", { count: numbers.length });
+  await eventually(() => assert.notEqual(handledAtResume.length, 0));
+  // At most as many wait for the handler as may; one is with it.
+  assert.ok(Math.min(...handledAtResume) >= numbers.length - 5, `it was read on at ${handledAtResume.join(", ")}`);
 });
 
 test("a channel that closes in its handler gets no further message, and the client's answer behind them ends it [C112]", async (t) => {
