@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
+import { constants, deflateRawSync } from "node:zlib";
 import { withChannel } from "../../src/index.ts";
 import { setServer } from "../server/set-server.ts";
 import { deflateMessage } from "../support/deflate.ts";
@@ -72,4 +73,27 @@ test("maxMessageBytes bounds what is inflated, also where the ratio would allow 
   assert.equal(await client.nextMessage(), "1000");
   client.sendBinary(deflateMessage(Buffer.alloc(1001)), { rsv: 4 });
   await client.expectCloseAndEnd(1009);
+});
+
+test("inflating stops at maxMessageBytes: a message of 64 MiB whose ratio is allowed never takes so much memory", async (t) => {
+  const { port, errors } = await setServer(
+    t,
+    (request) => withChannel(request, (channel) => channel.onReceive(() => assert.fail("it got through"))),
+    { compression: true },
+  );
+  // Made of equal parts that do not refer to each other, so that this process never holds it inflated.
+  const part = Buffer.alloc(mebibyte);
+  for (let at = 0; at < part.length; at += 300) part[at] = (at * 2654435761) >>> 24;
+  const deflatedPart = deflateRawSync(part, { finishFlush: constants.Z_FULL_FLUSH });
+  const ratio = part.length / deflatedPart.length;
+  assert.ok(ratio > 64 && ratio < 100, `${ratio}`);
+  const payload = Buffer.concat(Array.from({ length: 64 }, () => deflatedPart));
+  const client = await openWebSocket(port, "/", offer);
+  await collectGarbage();
+  const before = peakBytes();
+  client.sendBinary(payload, { rsv: 4 });
+  await client.expectCloseAndEnd(1009);
+  const growth = peakBytes() - before;
+  assert.ok(growth < 16 * mebibyte, `memory grew by ${growth} bytes`);
+  assert.match(errors[0]?.message ?? "", /inflates to more than 1048576 bytes/);
 });
