@@ -49,6 +49,9 @@ export type Channel = {
    * stream. Each later send is one chunk. Over a WebSocket text is a text frame and anything else a binary frame; status
    * and headers are dropped. All that is sent in one turn of the event loop leaves in one write.
    *
+   * Bytes are copied, but for an HTTP answer of `limits.softBufferedBytes` and more, whose copy would cost more than its
+   * write, and for what stands in line behind a stream: do not change those before `flushed()` resolves.
+   *
    * @returns true when the data is accepted for output, which is not yet delivered; false when the channel is closed, or
    *   when this send found more waiting than `limits.maxBufferedBytes` and closed it with status `overflow`
    * @throws ChannelError `INVALID_ARGUMENT` for data, a status, a header or an option that cannot be; nothing is written then

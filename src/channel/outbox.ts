@@ -16,6 +16,9 @@ const leastPieceBytes = 1024;
  *
  * While the socket has not taken what it was given before, they stay here and leave together when it has. Bounded by
  * `maxBufferedBytes`, which counts what waits here and what waits in the socket.
+ *
+ * Short messages lie in the slab, which the next turn uses again. So what waits for a slow socket beyond its turn is copied
+ * out of it first, into a buffer of its own: kept in place, a few of its bytes would keep the whole slab.
  */
 export class Outbox implements SlabWriter {
   readonly #socket: Socket;

@@ -60,6 +60,22 @@ eachKind("a refused send is false even for data that an open channel throws at [
   await peer.expectGoodEnd();
 });
 
+eachKind("bytes under the soft limit may be changed as soon as they are sent [C15]", async (kind, park) => {
+  for (const length of [10, 5000, 60_000]) {
+    const peer = await kind.open(park);
+    const bytes = Buffer.alloc(length, "a");
+    // Several, so that the kernel does not take them all before they are changed.
+    for (const close of [false, false, true]) {
+      if (!close && kind === longPolling) continue;
+      assert.equal(peer.channel.send(bytes.fill("a"), { close }), true);
+      bytes.fill("b");
+    }
+    const texts = await peer.readTexts(kind === longPolling ? 1 : 3);
+    for (const text of texts) assert.equal(text, "a".repeat(length));
+    await peer.expectGoodEnd();
+  }
+});
+
 eachKind("a send closes by default over HTTP and not over a WebSocket [C17]", async (kind, park) => {
   const peer = await kind.open(park);
   assert.equal(peer.channel.send("default"), true);
