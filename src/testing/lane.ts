@@ -1,0 +1,134 @@
+import type { Socket } from "node:net";
+import type { Exchange } from "./exchange.ts";
+import type { CutMode, Direction } from "./fault.ts";
+
+type Entry = { bytes: Buffer; readonly exchange: Exchange; readonly dueMs: number };
+
+/** What waits in a lane until its sender is made to wait, too. More than one delay of a fast sender needs, and little. */
+const maxQueuedBytes = 1024 * 1024;
+
+/** One direction of a connection: what came from one side, on its way to the other, in order. */
+export class Lane {
+  readonly #direction: Direction;
+  readonly #from: Socket;
+  readonly #to: Socket;
+  readonly #queue: Entry[] = [];
+  #queuedBytes = 0;
+  #lastDueMs = 0;
+  #end: CutMode | undefined;
+  #isStopped = false;
+  /** A write is under way that nothing may overtake. */
+  #isWriting = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(direction: Direction, from: Socket, to: Socket) {
+    this.#direction = direction;
+    this.#from = from;
+    this.#to = to;
+    to.on("drain", () => this.#pass());
+  }
+
+  push(bytes: Buffer, exchange: Exchange): void {
+    if (bytes.length === 0 || this.#end !== undefined) return;
+    // What comes later never arrives earlier, however the jitter falls.
+    this.#lastDueMs = Math.max(this.#lastDueMs, performance.now() + exchange.effects.delayMs(this.#direction));
+    this.#queue.push({ bytes, exchange, dueMs: this.#lastDueMs });
+    this.#queuedBytes += bytes.length;
+    this.#pass();
+  }
+
+  /** Ends the other side in the same way, behind all that waits. */
+  end(how: CutMode): void {
+    this.#end ??= how;
+    this.#pass();
+  }
+
+  get hasEnded(): boolean {
+    return this.#end !== undefined;
+  }
+
+  get isStopped(): boolean {
+    return this.#isStopped;
+  }
+
+  /** Nothing passes until `start`. */
+  stop(): void {
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  start(): void {
+    this.#isStopped = false;
+    this.#pass();
+  }
+
+  /** All that waits goes out now: delays are over. */
+  hurry(): void {
+    this.#lastDueMs = 0;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const waiting = this.#queue.splice(0);
+    for (const { bytes, exchange } of waiting) this.#queue.push({ bytes, exchange, dueMs: 0 });
+    this.#pass();
+  }
+
+  /** Forgets all that waits and takes nothing any more. */
+  discard(): void {
+    this.stop();
+    this.#end ??= "reset";
+    this.#queue.length = 0;
+    this.#queuedBytes = 0;
+  }
+
+  #pass(): void {
+    while (!this.#isStopped && !this.#isWriting && this.#timer === undefined && !this.#to.writableNeedDrain) {
+      const [entry] = this.#queue;
+      if (entry === undefined) {
+        if (this.#end !== undefined) this.#endReceiver(this.#end);
+        break;
+      }
+      const waitMs = entry.dueMs - performance.now();
+      if (waitMs > 0) this.#passLater(waitMs);
+      else this.#write(entry);
+    }
+    if (this.#queuedBytes < maxQueuedBytes) this.#from.resume();
+    else this.#from.pause();
+  }
+
+  #passLater(waitMs: number): void {
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#pass();
+    }, Math.ceil(waitMs));
+  }
+
+  #write(entry: Entry): void {
+    const { effects } = entry.exchange;
+    const isSplit = effects.isSplit(this.#direction);
+    const sizeBytes = Math.min(entry.bytes.length, effects.allowedBytes(this.#direction), isSplit ? 1 : Infinity);
+    const piece = entry.bytes.subarray(0, sizeBytes);
+    entry.bytes = entry.bytes.subarray(sizeBytes);
+    if (entry.bytes.length === 0) this.#queue.shift();
+    this.#queuedBytes -= sizeBytes;
+    const struck = effects.count(this.#direction, sizeBytes);
+    if (struck.length === 0 && !isSplit) return void this.#to.write(piece);
+    this.#isWriting = true;
+    // The kernel has the bytes then, so a reset does not take them back.
+    this.#to.write(piece, () => {
+      for (const { strike } of struck) strike();
+      // Two turns: a receiver in this process has read the byte before the next one comes.
+      setImmediate(() => setImmediate(() => this.#goOn()));
+    });
+  }
+
+  #goOn(): void {
+    this.#isWriting = false;
+    this.#pass();
+  }
+
+  #endReceiver(how: CutMode): void {
+    if (how === "reset") this.#to.resetAndDestroy();
+    else if (!this.#to.writableEnded) this.#to.end();
+  }
+}
