@@ -7,9 +7,20 @@ const lingerTimeoutMs = 1000;
 /** Ends a connection. What still comes is thrown away: closing with unread input would make a reset of a FIN. */
 export function endSocket(socket: Socket, how: CutMode): void {
   if (socket.destroyed) return;
-  if (how === "reset") return void socket.resetAndDestroy();
+  if (how === "reset") return resetSocket(socket);
   socket.end();
   socket.resume();
   const timer = setTimeout(() => socket.destroy(), lingerTimeoutMs);
   socket.once("close", () => clearTimeout(timer));
+}
+
+/**
+ * A reset without anything before it. Node's own, `resetAndDestroy`, goes by `destroySoon`: it waits until the peer has
+ * taken all, and sends FIN first, so that the peer sees a good end.
+ */
+export function resetSocket(socket: Socket): void {
+  // It has said that it is at its end; a reset while that is on its way out fails, and the socket would never close.
+  if (socket.writableEnded) return void socket.destroy();
+  Object.assign(socket, { destroySoon: () => socket.destroy() });
+  socket.resetAndDestroy();
 }

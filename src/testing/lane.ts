@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import { resetSocket } from "./end-socket.ts";
 import type { Exchange } from "./exchange.ts";
 import type { CutMode, Direction } from "./fault.ts";
 
@@ -114,21 +115,18 @@ export class Lane {
     const struck = effects.count(this.#direction, sizeBytes);
     if (struck.length === 0 && !isSplit) return void this.#to.write(piece);
     this.#isWriting = true;
-    // The kernel has the bytes then, so a reset does not take them back.
-    this.#to.write(piece, () => {
+    // Two turns behind it, a receiver in this process has read these bytes by themselves. Those that find a reset right
+    // behind bytes are told by libuv of a good end.
+    const goOn = (): void => {
       for (const { strike } of struck) strike();
-      // Two turns: a receiver in this process has read the byte before the next one comes.
-      setImmediate(() => setImmediate(() => this.#goOn()));
-    });
-  }
-
-  #goOn(): void {
-    this.#isWriting = false;
-    this.#pass();
+      this.#isWriting = false;
+      this.#pass();
+    };
+    this.#to.write(piece, () => setImmediate(() => setImmediate(goOn)));
   }
 
   #endReceiver(how: CutMode): void {
-    if (how === "reset") this.#to.resetAndDestroy();
+    if (how === "reset") resetSocket(this.#to);
     else if (!this.#to.writableEnded) this.#to.end();
   }
 }
