@@ -25,8 +25,17 @@ type Frequency = {
   readonly times?: number;
 };
 
-type Scoped = Frequency & { readonly on?: FaultScope };
-type OfResponse = Frequency & { readonly on?: "request" | "stream" | "answer" };
+/** Of a fault for requests of any sort. */
+type Scoped = Frequency & {
+  /** Default: all requests. */
+  readonly on?: FaultScope;
+};
+
+/** Of a fault for responses, which a WebSocket is not. */
+type OfResponse = Frequency & {
+  /** Default: all but upgrades. */
+  readonly on?: "request" | "stream" | "answer";
+};
 
 /** When a fault strikes, by the bytes that passed since it began: with the request, or when it was set. */
 type AfterBytes = {

@@ -4,7 +4,10 @@ import { describe, it } from "node:test";
 import { isNode, locate, nodesIn, parse, readSources } from "./source.ts";
 import type { Source, SyntaxNode } from "./source.ts";
 
-describe("the public surface, which is what index.ts exports and every type that this names", () => {
+/** What package.json exports. */
+const entries = ["index.ts", "testing.ts"];
+
+describe("the public surface, which is what the entry points export and every type that this names", () => {
   it("has a docstring on each declaration and on each of its members", () => {
     const sources = readSources();
     const visited = visitPublic(sources);
@@ -57,7 +60,7 @@ type Declaration = {
   readonly outer: SyntaxNode;
 };
 
-/** Follows exports and named types from index.ts. */
+/** Follows exports and named types from the entry points. */
 function visitPublic(sources: readonly Source[]): { declarations: number; undocumented: string[] } {
   const byPath = new Map(sources.map((source) => [source.path, source]));
   const seen = new Set<string>();
@@ -75,7 +78,9 @@ function visitPublic(sources: readonly Source[]): { declarations: number; undocu
     undocumented.push(...undocumentedIn(declaration));
     for (const named of publicParts(declaration.node).flatMap(namedTypes)) visit(path, named);
   };
-  for (const { path, name } of importsOf(byPath.get("index.ts") as Source).values()) visit(path, name);
+  for (const entry of entries.flatMap((path) => byPath.get(path) ?? [])) {
+    for (const { path, name } of importsOf(entry).values()) visit(path, name);
+  }
   return { declarations, undocumented };
 }
 

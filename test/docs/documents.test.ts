@@ -34,8 +34,9 @@ describe("the documents", () => {
         .map(read)
         .join("\n") + read("README.md");
     const names = [
-      ...valuesOfIndex(),
+      ...["index.ts", "testing.ts"].flatMap(valuesOf),
       ...["Channel", "ServeOptions", "ListenerOptions", "StopOptions"].flatMap(membersOf),
+      ...["FaultProxy", "FaultProxyOptions"].flatMap(membersOf),
     ];
     assert.ok(names.length > 30, names.join());
     assert.deepEqual(
@@ -158,9 +159,9 @@ function membersOf(typeName: string): string[] {
   return members.map(({ key }) => (isNode(key) ? String(key["name"]) : ""));
 }
 
-/** What index.ts exports that is there at run time. */
-function valuesOfIndex(): string[] {
-  const index = readSources().find(({ path }) => path === "index.ts");
+/** What an entry point exports that is there at run time. */
+function valuesOf(entry: string): string[] {
+  const index = readSources().find(({ path }) => path === entry);
   const exported =
     index?.nodes.filter(({ type, exportKind }) => type === "ExportSpecifier" && exportKind !== "type") ?? [];
   const typesOnly =

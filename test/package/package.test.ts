@@ -14,6 +14,7 @@ const run = promisify(execFile);
 /** A chat in the form in which the design shows it. Returned values of handlers must not have to be thrown away. */
 const typescriptProgram = `
 import { type Channel, isChannelError, type Message, MemoryChannelStore, serve, withChannel } from "channelkit";
+import { createFaultProxy, type Fault } from "channelkit/testing";
 
 const rooms = new MemoryChannelStore<{ since: number }>();
 const server = await serve((request) => {
@@ -33,6 +34,10 @@ const server = await serve((request) => {
 export function greet(channel: Channel, message: Message): boolean { return channel.send(message, { close: false }); }
 // @ts-expect-error -- the store has an attachment, which must be given
 export const misuse = (channel: Channel) => rooms.add("lobby", channel);
+const outage: Fault = { type: "offline", forMs: 10 };
+const proxy = await createFaultProxy({ target: { port: server.port } });
+proxy.set(outage);
+await proxy.close();
 console.log(server.url);
 `;
 

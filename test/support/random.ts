@@ -1,31 +1,7 @@
-/** Numbers that look random and are the same for the same seed (mulberry32), so that a failed run can be repeated. */
-export class Random {
-  readonly seed: number;
-  #state: number;
+import { SeededRandom } from "../../src/testing/random.ts";
 
-  constructor(seed: number) {
-    this.seed = seed;
-    this.#state = seed >>> 0;
-  }
-
-  /** From 0 up to, never including, 1. */
-  next(): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
-    let t = this.#state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  }
-
-  /** A whole number, both bounds included. */
-  int(min: number, max: number): number {
-    return min + Math.floor(this.next() * (max - min + 1));
-  }
-
-  chance(probability: number): boolean {
-    return this.next() < probability;
-  }
-
+/** What tests draw, besides, from numbers that are the same for the same seed. */
+export class Random extends SeededRandom {
   bytes(count: number): Buffer {
     const bytes = Buffer.alloc(count);
     for (let i = 0; i < count; i++) bytes[i] = this.int(0, 255);
