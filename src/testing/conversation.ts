@@ -109,7 +109,6 @@ export class Conversation {
     if (exchange.copy === undefined) return;
     const { target, keepCopy } = this.#link.context;
     const request = exchange.copy.take();
-    exchange.copy = undefined;
     this.#link.note("strike", "the request is sent again", exchange);
     keepCopy(
       sendAgain(target, request, exchange.method, (outcome) => {

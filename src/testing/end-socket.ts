@@ -14,13 +14,9 @@ export function endSocket(socket: Socket, how: CutMode): void {
   socket.once("close", () => clearTimeout(timer));
 }
 
-/**
- * A reset without anything before it. Node's own, `resetAndDestroy`, goes by `destroySoon`: it waits until the peer has
- * taken all, and sends FIN first, so that the peer sees a good end.
- */
+/** A reset, whatever still waits to be written. */
 export function resetSocket(socket: Socket): void {
-  // It has said that it is at its end; a reset while that is on its way out fails, and the socket would never close.
-  if (socket.writableEnded) return void socket.destroy();
-  Object.assign(socket, { destroySoon: () => socket.destroy() });
-  socket.resetAndDestroy();
+  // It has said that it is at its end: a reset while that is on its way out fails, and the socket would never close.
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
 }

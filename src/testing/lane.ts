@@ -15,7 +15,6 @@ export class Lane {
   readonly #to: Socket;
   readonly #queue: Entry[] = [];
   #queuedBytes = 0;
-  #lastDueMs = 0;
   #end: CutMode | undefined;
   #isStopped = false;
   /** A write is under way that nothing may overtake. */
@@ -31,9 +30,7 @@ export class Lane {
 
   push(bytes: Buffer, exchange: Exchange): void {
     if (bytes.length === 0 || this.#end !== undefined) return;
-    // What comes later never arrives earlier, however the jitter falls.
-    this.#lastDueMs = Math.max(this.#lastDueMs, performance.now() + exchange.effects.delayMs(this.#direction));
-    this.#queue.push({ bytes, exchange, dueMs: this.#lastDueMs });
+    this.#queue.push({ bytes, exchange, dueMs: performance.now() + exchange.effects.delayMs(this.#direction) });
     this.#queuedBytes += bytes.length;
     this.#pass();
   }
@@ -66,7 +63,6 @@ export class Lane {
 
   /** All that waits goes out now: delays are over. */
   hurry(): void {
-    this.#lastDueMs = 0;
     clearTimeout(this.#timer);
     this.#timer = undefined;
     const waiting = this.#queue.splice(0);

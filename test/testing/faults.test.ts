@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
+import { type AddressInfo, createServer } from "node:net";
 import { afterEach, describe, it } from "node:test";
-import { eventually } from "../support/expect.ts";
+import { createFaultProxy } from "../../src/testing.ts";
+import { eventually, within } from "../support/expect.ts";
+import { connectRaw } from "../support/raw-client.ts";
 import { openWebSocket } from "../support/websocket-client.ts";
 import { channelOf, details, get, post, type Site, startSite, stopSites } from "./setup.ts";
 
@@ -40,6 +43,19 @@ describe("cut", () => {
     assert.equal((await socket.nextMessage()).toString(), "hello");
     assert.equal(await socket.client.expectEnd(), "reset");
     await site.log.waitFor("close");
+  });
+
+  it("does not wait for a client that reads nothing", async () => {
+    const site = await startSite();
+    const client = await site.send(get("/stream"));
+    await client.readHead();
+    client.pause();
+    const channel = await channelOf(site);
+    while (channel.send("x".repeat(256 * 1024), { close: false }))
+      await new Promise((resolve) => setImmediate(resolve));
+    site.proxy.cut();
+    await within(500, site.proxy.close(), "close");
+    assert.equal(site.proxy.connections, 0);
   });
 
   it("by call ends all connections at once", async () => {
@@ -156,10 +172,14 @@ describe("delay", () => {
     const site = await startSite();
     const socket = await openWebSocket(site.proxy.port);
     site.proxy.set({ type: "delay", delayMs: 60_000 });
-    socket.sendText("hello");
+    const channel = await channelOf(site);
+    socket.sendText("to the server");
+    channel.send("to the client");
     await socket.expectNothing(50);
+    assert.deepEqual(site.log.of("receive"), []);
     site.proxy.clear();
-    assert.equal(await socket.nextMessage(), "hello");
+    assert.equal(await socket.nextMessage(), "to the client");
+    assert.equal(await socket.nextMessage(), "to the server");
   });
 });
 
@@ -250,6 +270,17 @@ describe("responses", () => {
     assert.equal(lumps, 1);
   });
 
+  it("that end with their connection are held until then", async () => {
+    const site = await startSite();
+    site.proxy.set({ type: "hold-response", on: "stream" });
+    const client = await site.send("GET /stream HTTP/1.0\r\nHost: a\r\n\r\n");
+    const channel = await channelOf(site);
+    await client.expectNothing(100);
+    channel.send(" and last");
+    assert.match((await client.readToEnd()).toString(), /\r\n\r\nfirst and last$/);
+    assert.equal(client.ending, "fin");
+  });
+
   it("are held until there are so many bytes, or for so long", async () => {
     const site = await startSite();
     site.proxy.set({ type: "hold-response", on: "stream", untilBytes: 500 });
@@ -265,6 +296,17 @@ describe("responses", () => {
     channel.send("later", { close: false });
     assert.equal((await client.readChunk()).toString(), "later");
     assert.ok(performance.now() - startMs >= 95);
+  });
+
+  it("are held no longer when faults are cleared", async () => {
+    const site = await startSite();
+    site.proxy.set({ type: "hold-response" });
+    const client = await site.send(get("/stream"));
+    await channelOf(site);
+    await client.expectNothing(100);
+    site.proxy.clear();
+    await client.readHead();
+    assert.equal((await client.readChunk()).toString(), "first");
   });
 
   it("that are held beyond the limit cut the connection, and an event says so", async () => {
@@ -287,6 +329,27 @@ describe("responses", () => {
     assert.deepEqual(site.log.of("error"), []);
     assert.equal((await (await site.send(get())).readResponse()).status, 200);
   });
+});
+
+it("a response that is dropped looks delivered to the server: its connection ends in good order", async () => {
+  const endings: string[] = [];
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    socket.on("error", (error) => endings.push(error.message));
+    socket.on("end", () => endings.push("fin"));
+    socket.on("data", () => socket.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"));
+    socket.on("close", () => server.close());
+    socket.on("end", () => socket.end());
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const closed = new Promise((resolve) => server.once("close", resolve));
+  const proxy = await createFaultProxy({ target: { port: (server.address() as AddressInfo).port } });
+  proxy.set({ type: "drop-response" });
+  const client = await connectRaw(proxy.port);
+  client.write(get());
+  assert.equal(await client.expectEnd(), "reset");
+  await within(1000, closed, "the server's connection");
+  assert.deepEqual(endings, ["fin"]);
+  await proxy.close();
 });
 
 describe("a POST that is duplicated", () => {
