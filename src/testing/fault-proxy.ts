@@ -25,6 +25,8 @@ export type FaultProxyOptions = {
    * the connection is cut, and an event says so.
    */
   readonly maxHeldBytes?: number;
+  /** Connections of clients, half-open ones too. Default: 10 000. Over it: a new one is reset, and an event says so. */
+  readonly maxConnections?: number;
 };
 
 /** A proxy that does to connections what networks and other proxies do to them. */
@@ -56,7 +58,7 @@ export type FaultProxy = {
 };
 
 const mebibyte = 1024 * 1024;
-const optionNames = ["target", "seed", "hostname", "port", "maxHeldBytes"];
+const optionNames = ["target", "seed", "hostname", "port", "maxHeldBytes", "maxConnections"];
 
 /**
  * Makes a proxy in front of a server, for tests: it passes on everything until it is told otherwise.
@@ -67,7 +69,8 @@ const optionNames = ["target", "seed", "hostname", "port", "maxHeldBytes"];
  */
 export function createFaultProxy(options: FaultProxyOptions): Promise<FaultProxy> {
   checkOptions("options", options, optionNames);
-  const { target, seed = randomInt(2 ** 32), hostname = "127.0.0.1", port = 0, maxHeldBytes = 16 * mebibyte } = options;
+  const { maxHeldBytes = 16 * mebibyte, maxConnections = 10_000 } = options;
+  const { target, seed = randomInt(2 ** 32), hostname = "127.0.0.1", port = 0 } = options;
   checkOptions("target", target, ["port", "hostname"]);
   checkInteger("target.port", target.port, 1, 65_535);
   checkHostname("target.hostname", target.hostname ?? "127.0.0.1");
@@ -75,15 +78,19 @@ export function createFaultProxy(options: FaultProxyOptions): Promise<FaultProxy
   checkHostname("hostname", hostname);
   checkInteger("port", port, 0, 65_535);
   checkInteger("maxHeldBytes", maxHeldBytes, 1, Number.MAX_SAFE_INTEGER);
-  const proxy = new ListeningProxy({ hostname: "127.0.0.1", ...target }, seed, maxHeldBytes);
+  checkInteger("maxConnections", maxConnections, 1, Number.MAX_SAFE_INTEGER);
+  const proxy = new ListeningProxy({ hostname: "127.0.0.1", ...target }, seed, { maxHeldBytes, maxConnections });
   return proxy.listen(hostname, port);
 }
+
+type ProxyLimits = { readonly maxHeldBytes: number; readonly maxConnections: number };
 
 class ListeningProxy implements FaultProxy {
   readonly seed: number;
   url = "";
   port = 0;
   readonly #server: Server;
+  readonly #maxConnections: number;
   readonly #context: LinkContext;
   readonly #relays = new Set<Relay>();
   readonly #copies = new Set<Socket>();
@@ -93,7 +100,8 @@ class ListeningProxy implements FaultProxy {
   #offlineTimer: NodeJS.Timeout | undefined;
   #closed: Promise<void> | undefined;
 
-  constructor(target: LinkContext["target"], seed: number, maxHeldBytes: number) {
+  constructor(target: LinkContext["target"], seed: number, { maxHeldBytes, maxConnections }: ProxyLimits) {
+    this.#maxConnections = maxConnections;
     this.seed = seed;
     this.#plan = new FaultPlan(seed, 0, []);
     this.#context = {
@@ -167,15 +175,22 @@ class ListeningProxy implements FaultProxy {
   #accept(socket: Socket): void {
     this.#connectionCount += 1;
     const number = this.#connectionCount;
-    const isOffline = this.#offlineTimer !== undefined;
-    if (isOffline || this.#plan.chooseForConnection(number).length > 0) {
+    const refused = this.#reasonToRefuse(number);
+    if (refused !== undefined) {
       socket.on("error", () => undefined);
-      this.#context.log.add("strike", isOffline ? "offline: refused" : "refused", { connection: number });
+      this.#context.log.add(refused.what, refused.detail, { connection: number });
       return endSocket(socket, "reset");
     }
     const relay = new Relay(this.#context, number, socket);
     this.#relays.add(relay);
     void relay.closed.then(() => this.#relays.delete(relay));
+  }
+
+  #reasonToRefuse(number: number): { what: "strike" | "limit"; detail: string } | undefined {
+    if (this.#offlineTimer !== undefined) return { what: "strike", detail: "offline: refused" };
+    if (this.#plan.chooseForConnection(number).length > 0) return { what: "strike", detail: "refused" };
+    if (this.#relays.size < this.#maxConnections) return undefined;
+    return { what: "limit", detail: `more than ${this.#maxConnections} connections: it is reset` };
   }
 
   #goOffline(forMs: number): void {

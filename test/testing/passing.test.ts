@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { afterEach, describe, it } from "node:test";
 import { eventually, within } from "../support/expect.ts";
+import { connectRaw } from "../support/raw-client.ts";
 import { channelOf, details, get, post, startSite, stopSites } from "./setup.ts";
 
 afterEach(stopSites);
@@ -51,6 +52,17 @@ describe("a fault proxy without faults", () => {
     assert.deepEqual((await log.waitFor("message")).args, ["there and back"]);
     socket.close(1000);
     assert.deepEqual((await log.waitFor("close")).args, [1000]);
+  });
+
+  it("passes interim responses, which answer no request", async () => {
+    const site = await startSite();
+    const client = await site.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n");
+    assert.equal((await client.readResponse()).status, 100);
+    client.write(`body${get("/next")}`);
+    assert.equal((await client.readResponse()).text, "POST / body");
+    assert.equal((await client.readResponse()).text, "GET /next ");
+    const answered = site.proxy.events.filter(({ what }) => what === "response").map(({ request }) => request);
+    assert.deepEqual(answered, [1, 2]);
   });
 
   it("passes what is no HTTP as it is, so that the server can say so", async () => {
@@ -105,6 +117,17 @@ describe("a fault proxy without faults", () => {
     const client = await site.connect();
     assert.equal(await client.waitForEnd(), "reset");
     assert.match(details(site, "error")[0] ?? "", /ECONNREFUSED/);
+  });
+
+  it("resets a connection above its limit, and an event says so", async () => {
+    const site = await startSite({ maxConnections: 1 });
+    const first = await site.send(get());
+    await first.readResponse();
+    const second = await connectRaw(site.proxy.port).catch(() => undefined);
+    assert.equal(await (second?.expectEnd() ?? "reset"), "reset");
+    assert.deepEqual(details(site, "limit"), ["more than 1 connections: it is reset"]);
+    first.write(get("/again"));
+    assert.equal((await first.readResponse()).text, "GET /again ");
   });
 
   it("closes with all its connections, once", async () => {
