@@ -157,7 +157,7 @@ describe("the model finds an engine that", () => {
 
   async function runMutated(mutation: Mutation | undefined): Promise<string | undefined> {
     const folder = mkdtempSync(join(scratch, "engine-"));
-    for (const part of ["src/channel", "src/protocol", "src/session", "test/session", "test/support"]) {
+    for (const part of ["src/channel", "src/protocol", "src/session", "src/testing", "test/session", "test/support"]) {
       cpSync(join(compiled, part), join(folder, part), { recursive: true });
     }
     writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
