@@ -85,8 +85,8 @@ export function* headerLines(headers: HeaderFields | undefined): Iterable<[strin
   const holdsBytes = headers instanceof Headers;
   for (const entry of entries) {
     // A pair without a value is a mistake, and a text of two characters would be taken for one.
-    if (!Array.isArray(entry) || entry.length !== 2)
-      throw invalidArgument("a header field", "a name and a value", entry);
+    const isPair: boolean = Array.isArray(entry) && entry.length === 2;
+    if (!isPair) throw invalidArgument("a header field", "a name and a value", entry);
     const [name, value] = entry;
     if (typeof name !== "string" || !token.test(name)) {
       throw invalidArgument("the name of a header field", "a token (RFC 9110 §5.6.2)", name);
@@ -103,7 +103,7 @@ export function* headerLines(headers: HeaderFields | undefined): Iterable<[strin
 }
 
 /** Objects are refused: hardly any has a string form that was meant, and a symbol or a function has none. */
-function valueText(name: string, value: HeaderValue): string {
+function valueText(name: string, value: unknown): string {
   if (typeof value === "string") return value;
   if (typeof value === "number" || typeof value === "boolean") return String(value);
   throw invalidArgument(`the header field ${name}`, "text, a number, a boolean, or a list of those", value);

@@ -11,8 +11,8 @@ export type Pace = {
   readonly isOpen: boolean;
   /** So many messages wait for it that no further one may. */
   readonly isMailboxFull: boolean;
-  /** {@link Reader.isBehind} has changed. */
-  readerChanged(): void;
+  /** Pauses or resumes the socket: {@link Reader.isBehind} has changed. */
+  adjustReading(): void;
 };
 
 type Done = Parameters<MessageExtension["decompress"]>[2];
@@ -101,7 +101,7 @@ export class InflatingReader implements Reader, MessageExtension {
   #setBehind(isBehind: boolean): void {
     if (this.#isBehind === isBehind) return;
     this.#isBehind = isBehind;
-    this.#pace.readerChanged();
+    this.#pace.adjustReading();
   }
 
   #inflateMessage(done: Done): void {

@@ -55,11 +55,11 @@ export class WebSocketChannel extends BaseChannel implements Watched, MailboxLis
     super(request, options.environment);
     this.#socket = socket;
     this.#options = options;
-    const { limits } = options.environment;
+    const { deflater, environment } = options;
+    const { limits } = environment;
     this.#outbox = new Outbox(socket, limits, true);
     this.#mailbox = new Mailbox(limits, this);
-    this.#reader =
-      options.deflater === undefined ? new FrameReader(limits, this) : new InflatingReader(limits, this, this);
+    this.#reader = deflater === undefined ? new FrameReader(limits, this) : new InflatingReader(limits, this, this);
   }
 
   override get kind(): ChannelKind {
@@ -171,15 +171,23 @@ export class WebSocketChannel extends BaseChannel implements Watched, MailboxLis
     this.#options.heartbeat.forget(this);
     const { receiveStallTimeoutMs } = this.environment.limits;
     this.#stallWatch = new StallWatch(this.#mailbox, receiveStallTimeoutMs, () => this.overflow());
-    this.#pauseOrResume();
+    this.adjustReading();
   }
 
   mailboxHasRoom(): void {
-    this.#endStall();
+    if (this.#stallWatch === undefined) return;
+    this.#stopStallWatch();
+    if (this.closed === undefined) this.#options.heartbeat.watch(this);
+    this.#reader.resume();
+    this.adjustReading();
   }
 
-  readerChanged(): void {
-    this.#pauseOrResume();
+  /** Nobody else pauses or resumes the socket: each of the two that may fall behind would undo what the other did. */
+  adjustReading(): void {
+    // Whoever ends a socket reads what still comes, and throws it away.
+    if (this.#socket.writableEnded) return;
+    if (this.isMailboxFull || this.#reader.isBehind) this.#socket.pause();
+    else this.#socket.resume();
   }
 
   protected override get mailbox(): Mailbox {
@@ -263,8 +271,8 @@ export class WebSocketChannel extends BaseChannel implements Watched, MailboxLis
   #awaitClose(): void {
     // A channel that was closed before its 101 waits for the answer from then on: the handler may take its time.
     if (!this.#hasStarted) return;
-    // Reading may be paused for a slow handler; the answer to our Close must get through.
-    this.#endStall();
+    // Reading may be paused for a slow handler. What comes now is for none, and our Close must get its answer.
+    this.mailboxHasRoom();
     const isPatient = this.closed?.status !== "overflow";
     this.#stopAwaiting ??= awaitClose(this.#socket, this.#outbox, this.environment.limits, isPatient);
   }
@@ -278,22 +286,6 @@ export class WebSocketChannel extends BaseChannel implements Watched, MailboxLis
   #finish(closed: ClosedWith, dropsQueued: boolean): void {
     this.#options.heartbeat.forget(this);
     this.finish(closed, dropsQueued);
-  }
-
-  /** Nobody else pauses or resumes the socket: each of the two that may fall behind would undo what the other did. */
-  #pauseOrResume(): void {
-    // Whoever ends a socket reads what still comes, and throws it away.
-    if (this.#socket.writableEnded) return;
-    if (this.#stallWatch === undefined && !this.#reader.isBehind) this.#socket.resume();
-    else this.#socket.pause();
-  }
-
-  #endStall(): void {
-    if (this.#stallWatch === undefined) return;
-    this.#stopStallWatch();
-    if (this.closed === undefined) this.#options.heartbeat.watch(this);
-    this.#reader.resume();
-    this.#pauseOrResume();
   }
 
   #stopStallWatch(): void {

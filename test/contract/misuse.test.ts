@@ -48,7 +48,7 @@ eachKind("options of a send that are no plain object throw, also when they look 
     new Date(),
     /close/,
     [],
-    new (class Own {})(),
+    Object.create({ close: true }) as unknown,
     "close",
     true,
     null,

@@ -85,7 +85,8 @@ const server = await serve(
     for (const value of searchParams.getAll("value")) count = store.broadcast("all", value);
     return new Response(String(count));
   },
-  { port: 0 },
+  // The clients answer no ping, and would take one for a message that is missing.
+  { port: 0, limits: { pingIntervalMs: 0 } },
 );
 // oxlint-disable-next-line no-console -- the test reads the port from here
 console.log(`listening on ${server.port}`);

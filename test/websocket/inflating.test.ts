@@ -121,6 +121,7 @@ test("a handler that has room again does not let more be read while the turns of
   const client = await openWebSocket(port, "/", offer);
   const { localPort } = client.client.socket;
   const handledAtResume: number[] = [];
+  // oxlint-disable-next-line typescript/unbound-method -- it is called on the socket
   const { resume } = Socket.prototype;
   t.mock.method(Socket.prototype, "resume", function (this: Socket) {
     if (this.remotePort === localPort) handledAtResume.push(log.of("message").length);
