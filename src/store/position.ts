@@ -30,8 +30,13 @@ export function checkPosition(argument: string, position: Position): Position {
   return { epoch, offset };
 }
 
-/** A position as one word, for `Last-Event-ID`, a query or a header field. */
-export function encodePosition({ epoch, offset }: Position): string {
+/**
+ * A position as one word, for `Last-Event-ID`, a query or a header field.
+ *
+ * @throws ChannelError `INVALID_ARGUMENT` for what is no position: a store without history has none
+ */
+export function encodePosition(position: Position): string {
+  const { epoch, offset } = checkPosition("position", position);
   return `${epoch}-${offset}`;
 }
 

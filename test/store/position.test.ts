@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { decodePosition, encodePosition, MemoryChannelStore } from "../../src/index.ts";
+import { decodePosition, encodePosition, isChannelError, MemoryChannelStore, type Position } from "../../src/index.ts";
 
 test("a position is read back from its word, and the word fits into a query and a header field as it is [1U-1]", () => {
   const epoch = fc.stringMatching(/^[0-9a-f]{16}$/);
@@ -33,4 +33,12 @@ test("two groups never share an epoch, and neither do two stores with a group of
   const epochs = stores.flatMap((store) => ["a", "b"].map((group) => store.position(group)?.epoch));
   assert.equal(new Set(epochs).size, 4);
   for (const epoch of epochs) assert.match(epoch ?? "", /^[0-9a-f]{16}$/);
+});
+
+test("a position that a store without history does not have is refused by name when it is written [1U-1]", () => {
+  const none = new MemoryChannelStore().position("a") as Position;
+  assert.throws(
+    () => encodePosition(none),
+    (fault) => isChannelError(fault) && fault.code === "INVALID_ARGUMENT" && fault.details.argument === "position",
+  );
 });
