@@ -42,7 +42,9 @@ function findTests() {
   const folder = join(root, "build", "test");
   return readdirSync(folder, { recursive: true, encoding: "utf8" })
     .filter((path) => path.endsWith(".test.js"))
-    .filter((path) => filters.length === 0 || filters.some((filter) => path.split(sep).join("/").includes(filter)))
+    .filter(
+      (path) => filters.length === 0 || filters.some((filter) => `test/${path.split(sep).join("/")}`.includes(filter)),
+    )
     .map((path) => join(relative(root, folder), path))
     .toSorted();
 }
