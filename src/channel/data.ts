@@ -54,8 +54,8 @@ export function isAnswer(data: Data): data is Answer {
 /** Brings a body into the form in which it is sent. Throws `INVALID_ARGUMENT` for what no transport can carry. */
 export function normaliseBody(body: Body): NormalBody {
   if (body === null || body === undefined) return undefined;
-  if (typeof body === "string" || body instanceof Uint8Array) return body;
-  if (body instanceof ArrayBuffer) return new Uint8Array(body);
+  if (typeof body === "string") return body;
+  if (isBytes(body)) return readableBytes("data", body);
   if (body instanceof Blob) return body.stream();
   if (Array.isArray(body)) return concatenate(body);
   if (isStream(body)) {
@@ -67,6 +67,25 @@ export function normaliseBody(body: Body): NormalBody {
   throw invalidArgument("data", allowed, body);
 }
 
+export function isBytes(value: unknown): value is Uint8Array | ArrayBuffer {
+  return value instanceof Uint8Array || value instanceof ArrayBuffer;
+}
+
+/**
+ * Bytes that are there. Throws `INVALID_ARGUMENT` for those of a buffer that was transferred to another thread, and for a
+ * proxy: found out only when they are encoded, they would leave a channel that takes nothing more and never ends.
+ */
+export function readableBytes(argument: string, value: Uint8Array | ArrayBuffer): Uint8Array {
+  try {
+    const bytes = value instanceof ArrayBuffer ? new Uint8Array(value) : value;
+    // Those that are gone have no length; whether an empty one is gone shows when it is looked at. Node 20 does not tell.
+    if (bytes.length === 0) void new Uint8Array(bytes.buffer);
+    return bytes;
+  } catch (cause) {
+    throw invalidArgument(argument, "bytes that are still there", value, { cause });
+  }
+}
+
 /** Whether a normal body has to be read piece by piece. */
 export function isStream(body: unknown): body is StreamBody {
   return typeof body === "object" && body !== null && Symbol.asyncIterator in body;
@@ -75,7 +94,9 @@ export function isStream(body: unknown): body is StreamBody {
 function concatenate(elements: readonly unknown[]): Message {
   const hasBytes = elements.some((element) => element instanceof Uint8Array);
   if (!hasBytes) return elements.map(textOf).join("");
-  return Buffer.concat(elements.map((element) => (element instanceof Uint8Array ? element : bytesOf(textOf(element)))));
+  const bytesOfElement = (element: unknown): Uint8Array =>
+    element instanceof Uint8Array ? readableBytes("data", element) : bytesOf(textOf(element));
+  return Buffer.concat(elements.map(bytesOfElement));
 }
 
 function textOf(element: unknown): string {

@@ -1,3 +1,4 @@
+import { isBytes, readableBytes } from "../channel/data.ts";
 import { invalidArgument } from "../channel/errors.ts";
 import type { Message } from "../channel/message.ts";
 import { Payload } from "../channel/payload.ts";
@@ -20,17 +21,15 @@ const bytesType = "application/octet-stream";
 /** Text and bytes as they are, anything else as JSON. Throws `INVALID_ARGUMENT` for what has no JSON form. */
 export function payloadOf(value: unknown): Payload {
   if (typeof value === "string") return new Payload(value, textType);
-  if (value instanceof Uint8Array) return new Payload(value, bytesType);
-  if (value instanceof ArrayBuffer) return new Payload(new Uint8Array(value), bytesType);
+  if (isBytes(value)) return new Payload(readableBytes("a value to broadcast", value), bytesType);
   return new Payload(toJson(value), jsonType);
 }
 
 /** The batch format of a store that is given none: `{ epoch, offset, recovered, messages: [value, …] }`. */
 export function formatAsJson(batch: Batch<unknown>): Message | object {
   for (const { value } of batch.messages) {
-    const isBytes = value instanceof Uint8Array || value instanceof ArrayBuffer;
     // In a list JSON would turn what it cannot hold into null.
-    if (isBytes || value === undefined || typeof value === "symbol") {
+    if (isBytes(value) || value === undefined || typeof value === "symbol") {
       throw invalidArgument("a value for a store with history", "text or JSON, unless the store has a format", value);
     }
   }
