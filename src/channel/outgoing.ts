@@ -16,7 +16,12 @@ export function normalise(data: Data): Outgoing {
 
 /** The stream that a refused send would leave open. Never throws: a closed channel refuses anything alike. */
 export function sourceOf(data: unknown): NormalBody {
-  if (isStream(data)) return data;
-  if (typeof data === "object" && data !== null && "body" in data && isStream(data.body)) return data.body;
+  try {
+    if (isStream(data)) return data;
+    if (typeof data === "object" && data !== null && "body" in data && isStream(data.body)) return data.body;
+  } catch {
+    // A proxy, or a getter that throws: what cannot be looked at is not left open either.
+    return undefined;
+  }
   return undefined;
 }

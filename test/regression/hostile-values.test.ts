@@ -107,3 +107,21 @@ test("An option that closes the channel when it is looked at lets nothing behind
   await client.expectNothing(100);
   assert.deepEqual(results, [false]);
 });
+
+test("A closed channel refuses what throws when it is looked at like anything else [C15, C23]", async () => {
+  const results: boolean[] = [];
+  server = await serve(
+    (request) =>
+      withChannel(request, (channel) => {
+        channel.close();
+        for (const value of [revoked(), { body: revoked() }, Object.defineProperty({}, "body", { get: refuse })]) {
+          results.push(channel.send(value as string));
+        }
+      }),
+    { port: 0 },
+  );
+  const client = await connectRaw(server.port);
+  client.write(get);
+  await client.readResponse();
+  assert.deepEqual(results, [false, false, false]);
+});
