@@ -3,7 +3,7 @@ import { inflateRawSync } from "node:zlib";
 import { freeInflatedBytes, type Limits, maxInflationRatio } from "../channel/limits.ts";
 import { isTurnSpent, postpone } from "../channel/turn.ts";
 import type { Reader } from "./reader.ts";
-import { createReceiver, in32Bits, type MessageExtension, type ReceiverListener } from "./receiver.ts";
+import { createReceiver, longestMessageBytes, type MessageExtension, type ReceiverListener } from "./receiver.ts";
 
 /** What decides when, and whether, a compressed message is inflated. */
 export type Pace = {
@@ -115,7 +115,7 @@ export class InflatingReader implements Reader, MessageExtension {
       return;
     }
     const maxOutputLength = Math.min(
-      in32Bits(this.#limits.maxMessageBytes),
+      longestMessageBytes(this.#limits),
       Math.max(freeInflatedBytes, bytes * maxInflationRatio),
     );
     const chunkSize = Math.min(largestPieceBytes, Math.max(smallestPieceBytes, bytes * 4));

@@ -1,3 +1,4 @@
+import { constants } from "node:buffer";
 import type { Writable } from "node:stream";
 import * as webSocketPackage from "ws";
 import type { Limits } from "../channel/limits.ts";
@@ -50,7 +51,7 @@ const codeOfFault: ReadonlyMap<string, number> = new Map([
 export function createReceiver(limits: Limits, listener: ReceiverListener, extension?: MessageExtension): Writable {
   const receiver = new Receiver({
     isServer: true,
-    maxPayload: in32Bits(limits.maxMessageBytes),
+    maxPayload: longestMessageBytes(limits),
     maxFragments: in32Bits(limits.maxFragments),
     maxBufferedChunks: in32Bits(limits.maxBufferedChunks),
     extensions: extension === undefined ? {} : { "permessage-deflate": extension },
@@ -79,7 +80,12 @@ function handleError(this: Receiver, error: Error & { code?: string }): void {
   this.channelListener?.receivedViolation(codeOfFault.get(error.code ?? "") ?? 1002, error.message);
 }
 
+/** A text that is longer than Node's longest string could not be made one, and would end the process instead. */
+export function longestMessageBytes({ maxMessageBytes }: Limits): number {
+  return in32Bits(Math.min(maxMessageBytes, constants.MAX_STRING_LENGTH));
+}
+
 /** `ws` cuts a larger number to 32 bits, which makes a small limit of it, or none. Node's zlib does not take it. */
-export function in32Bits(limit: number): number {
+function in32Bits(limit: number): number {
   return Math.min(limit, 2 ** 31 - 1);
 }
