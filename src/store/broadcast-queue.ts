@@ -46,6 +46,18 @@ export class BroadcastQueue<Member> {
     if (!this.#isScheduled || this.#jobs.length > maxWaitingJobs) this.#work();
   }
 
+  /** Does something at once; broadcasts that are made in it wait until it is done. */
+  hold<Result>(work: () => Result): Result {
+    if (this.#isWorking) return work();
+    this.#isWorking = true;
+    try {
+      return work();
+    } finally {
+      this.#isWorking = false;
+      if (!this.#isScheduled) this.#work();
+    }
+  }
+
   #work(): void {
     this.#isWorking = true;
     for (let run = this.#firstRun(); run.length > 0; run = this.#firstRun()) {

@@ -61,8 +61,10 @@ export class MemoryChannelStore<Attachment = undefined> {
     // The rest parameter makes the attachment optional only where undefined is one.
     const member = this.#directory.join(group, joining, attachment as Attachment);
     const { history } = member.group;
-    const recovered = since === undefined || history === undefined || this.#catchUp(member, history, since);
-    return { position: history?.position, recovered };
+    if (since === undefined || history === undefined) return { position: history?.position, recovered: true };
+    // A function of the history may broadcast: that follows what it is a part of, and is not part of it.
+    const recovered = this.#queue.hold(() => this.#catchUp(member, history, since));
+    return { position: history.position, recovered };
   }
 
   /** Takes a channel out of a group. @returns whether it was in it */
@@ -169,18 +171,18 @@ export class MemoryChannelStore<Attachment = undefined> {
   #catchUp(member: Member<Attachment>, history: History<unknown>, since: Position): boolean {
     const { channel, attachment } = member;
     // All that was ever broadcast, also what is still on its way.
-    member.caughtUpTo = history.position.offset;
+    const { position } = history;
+    member.caughtUpTo = position.offset;
     const missed = history.since(since);
     if (missed?.length === 0) return true;
     const messages: { position: Position; value: unknown }[] = [];
     for (const { offset, value } of missed ?? []) {
-      const position = { epoch: history.epoch, offset };
       const own = isBroadcastFunction<Attachment>(value) ? contain(channel, () => value(channel, attachment)) : value;
-      if (own !== undefined) messages.push({ position, value: own });
+      if (own !== undefined) messages.push({ position: { epoch: history.epoch, offset }, value: own });
     }
     // Functions may have left this member out of all of them: then it has missed nothing.
     if (missed !== undefined && messages.length === 0) return true;
-    const batch = { position: history.position, recovered: missed !== undefined, messages };
+    const batch = { position, recovered: missed !== undefined, messages };
     contain(channel, () => deliver(channel, payloadOf(this.#format(batch)), undefined));
     return missed !== undefined;
   }

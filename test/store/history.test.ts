@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { decodePosition, encodeEvent, encodePosition, isChannelError, MemoryChannelStore } from "../../src/index.ts";
+import {
+  decodePosition,
+  encodeEvent,
+  encodePosition,
+  isChannelError,
+  MemoryChannelStore,
+  type Position,
+} from "../../src/index.ts";
 import type { RawClient } from "../support/raw-client.ts";
 import { Random, seedFromEnvironment } from "../support/random.ts";
 import { Crowd, namesIn, served } from "./crowd.ts";
@@ -217,6 +224,30 @@ test("a function in the history is called with the attachment of the one who com
   assert.deepEqual(read(b.received[0]).messages, ["for all", "for b", "not for a"]);
   assert.equal(read(b.received[0]).offset, 4);
   assert.equal(reported.length, 2, "what throws is left out and reported");
+});
+
+test("a broadcast that a function in the history makes follows what is caught up, and is not lost on a poll [1U-1] [CS5]", async () => {
+  for (const kind of ["long-polling", "websocket"] as const) {
+    const store = new MemoryChannelStore({ history: true });
+    const since = store.position("lobby");
+    let isFirst = true;
+    store.broadcast("lobby", "one");
+    store.broadcast("lobby", () => {
+      if (isFirst) store.broadcast("lobby", "three");
+      isFirst = false;
+      return "two";
+    });
+    const member = new RecordingChannel("a", kind);
+    store.add("lobby", member, undefined, { since });
+    await served(store);
+    assert.deepEqual(read(member.received[0]).messages, ["one", "two"]);
+    assert.equal(read(member.received[0]).offset, 2);
+    const next = new RecordingChannel("b", kind);
+    if (kind === "long-polling") store.add("lobby", next, undefined, { since: { ...since, offset: 2 } as Position });
+    const third = kind === "long-polling" ? next.received[0] : member.received[1];
+    assert.deepEqual(read(third).messages, ["three"]);
+    assert.equal(read(third).offset, 3);
+  }
 });
 
 test("who was left out of everything since has missed nothing: a poll stays parked [1U-1]", () => {
