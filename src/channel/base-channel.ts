@@ -221,9 +221,10 @@ export abstract class BaseChannel implements Channel {
 
   /** Puts a send in line behind the stream that is read. @returns false when it ran into the hard limit */
   #queue(run: () => void, body: NormalBody): boolean {
-    const waitingBytes = this.#streams?.waitingBytes ?? 0;
     const bytes = body === undefined || isStream(body) ? 0 : bytesOf(body).length;
-    if (bytes > 0 && !this.outbox.hasRoomFor(bytes, waitingBytes)) {
+    const { waitingBytes = 0, isCrowded = false } = this.#streams ?? {};
+    if (isCrowded || (bytes > 0 && !this.outbox.hasRoomFor(bytes, waitingBytes))) {
+      discard(body);
       this.overflow();
       return false;
     }

@@ -7,7 +7,7 @@ import { invalidArgument } from "./errors.ts";
  * `docs/limits.md` is made from this file: what is bounded, then "Over it" or "At it" what happens.
  */
 export type Limits = {
-  /** Largest message taken from a WebSocket, in bytes; of a compressed one, inflated. Over it: Close 1009, status `message-too-big`. */
+  /** Largest message taken from a WebSocket, in bytes, and never more than Node's longest string has, about 512 MiB; of a compressed one, inflated. Over it: Close 1009, status `message-too-big`. */
   readonly maxMessageBytes: number;
   /** Most fragments of one message, empty ones included. Over it: Close 1008, status `policy-violation`. */
   readonly maxFragments: number;
@@ -134,6 +134,13 @@ export const turnBudgetMs = 10;
  * readers that wait for the head, as an `EventSource` does before it is open, would wait for the first event.
  */
 export const streamHeadDelayMs = 50;
+
+/**
+ * How many sends may wait behind a stream, besides `maxBufferedBytes` for what they hold. Over it: as over that.
+ *
+ * Each takes about 270 bytes besides its own, so these take as much memory as the default lets wait.
+ */
+export const mostWaitingSends = 4096;
 
 /** Bounds of the history that a store keeps for each group, and of how many groups it keeps it for. */
 export type HistoryLimits = {

@@ -1,5 +1,6 @@
 import { chunkBytes, isStream, type NormalBody, type StreamBody } from "./data.ts";
 import { discard, expectFailure, openSource, type Source } from "./source.ts";
+import { mostWaitingSends } from "./limits.ts";
 import { untilBudget } from "./turn.ts";
 
 /** Where the pieces of a stream body go. Each of these may be called only in this order: piece*, then end. */
@@ -43,6 +44,11 @@ export class StreamBodyQueue {
 
   get waitingBytes(): number {
     return this.#waitingBytes;
+  }
+
+  /** Whether no further send may wait, however few bytes it has: a client has an empty one sent for six of its own. */
+  get isCrowded(): boolean {
+    return this.#waiting.length >= mostWaitingSends;
   }
 
   /** Sends a whole source to the sink, then what was queued meanwhile. */

@@ -449,6 +449,44 @@ eachKind(
   },
 );
 
+eachKind(
+  "sends that are empty run into a limit behind a stream, too: each of them takes memory [C44] [C127]",
+  async (kind, park) => {
+    const peer = await kind.open(park);
+    const source = sourceForms[0]?.create();
+    assert.ok(source);
+    peer.push("begun");
+    assert.equal(await peer.readText(), "begun");
+    peer.push(source.body);
+    let accepted = 0;
+    while (accepted < 100_000 && peer.push("")) accepted += 1;
+    assert.ok(accepted >= 1000, `only ${accepted} were accepted`);
+    assert.ok(accepted <= 10_000, `${accepted} were accepted`);
+    peer.expectDead();
+    await peer.expectClose("overflow", { code: 1013, wasClean: false });
+    await within(1000, source.released, "the release of the source");
+  },
+);
+
+eachKind(
+  "behind a stream and more than may wait a channel can still be closed by a send [C44] [C127]",
+  async (kind, park) => {
+    const peer = await kind.open(park);
+    const source = sourceForms[0]?.create();
+    assert.ok(source);
+    peer.push("begun");
+    assert.equal(await peer.readText(), "begun");
+    peer.push(source.body);
+    // Into an empty line any number of bytes may be sent.
+    assert.equal(peer.push(Buffer.alloc(2_000_000)), true);
+    assert.equal(peer.channel.send(null, { close: true }), true);
+    source.end();
+    if (kind.isWebSocket) assert.equal((await peer.readBytes()).length, 0);
+    assert.equal((await peer.readBytes()).length, 2_000_000);
+    await peer.expectGoodEnd();
+  },
+);
+
 eachKind("everything accepted behind a stream is delivered, up to the hard limit [C44] [C125]", async (kind, park) => {
   const peer = await kind.open(park);
   const [source] = sourceForms.map(({ create }) => create());
