@@ -62,6 +62,11 @@ export class HttpTurn implements Turn, IntakeListener, DispatchListener, Exchang
   }
 
   start(): void {
+    if (this.#node.isConcluded) {
+      // It was given to two listeners, and the other one has answered.
+      this.#makeRoom(true);
+      return;
+    }
     if (!this.#node.isFirst) {
       this.#node.whenFirst(() => this.start());
       return;

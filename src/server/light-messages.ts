@@ -102,6 +102,10 @@ export class LightRequest extends MessageWithoutStream implements NodeExchange {
     return noFields;
   }
 
+  get isConcluded(): boolean {
+    return false;
+  }
+
   /** Nobody else answers, and own answers wait for each other. */
   get isFirst(): boolean {
     return true;

@@ -29,6 +29,11 @@ export class MountedExchange implements NodeExchange {
     return fields;
   }
 
+  get isConcluded(): boolean {
+    // After an answer of others, too, but of that the turn is told by an event.
+    return this.sharedResponse.finished && this.sharedResponse.socket === null;
+  }
+
   get isFirst(): boolean {
     return this.sharedResponse.socket !== null;
   }

@@ -18,6 +18,8 @@ export type NodeExchange = {
   readonly sharedResponse: ServerResponse | undefined;
   /** Header fields that others have set. */
   readonly presetFields: Head["fields"];
+  /** Whether its answer was complete before its turn came. */
+  readonly isConcluded: boolean;
   /** Whether the answers before this one are complete, those of others too. */
   readonly isFirst: boolean;
   whenFirst(callback: () => void): void;

@@ -139,3 +139,43 @@ test("An answer that somebody else begins while the handler runs is theirs to en
   assert.equal((await client.readResponse()).body.toString(), "answer");
   await expectNext(client);
 });
+
+test("A request that two listeners are given is answered by the first of them, and the connection goes on [C134]", async (t) => {
+  const channels: Channel[] = [];
+  const taken = deferred();
+  const listeners = createListeners((request) =>
+    withChannel(request, (channel) => {
+      channels.push(channel);
+      taken.resolve();
+    }),
+  );
+  const server = createServer((message, response) => {
+    if (message.url === "/other") {
+      response.end("other");
+      return;
+    }
+    listeners.request(message, response);
+    listeners.request(message, response);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.after(async () => {
+    await listeners.stop({ timeoutMs: 0 });
+    server.closeAllConnections();
+    server.close();
+  });
+  const address = server.address();
+  assert.ok(typeof address === "object" && address !== null);
+  const client = await connectRaw(address.port);
+  client.write(get("/"));
+  await taken.promise;
+  channels[0]?.send("one");
+  assert.equal((await client.readResponse()).text, "one");
+  client.write(get("/other"));
+  assert.equal((await client.readResponse()).text, "other");
+  client.write(get("/"));
+  await client.expectNothing(50);
+  assert.equal(channels.length, 2);
+  channels[1]?.send("two");
+  assert.equal((await client.readResponse()).text, "two");
+});
