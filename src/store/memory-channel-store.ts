@@ -101,10 +101,11 @@ export class MemoryChannelStore<Attachment = undefined> {
     const payload = this.#record(target, value);
     const { members, size, history } = target;
     const offset = history?.position.offset ?? Infinity;
-    this.#queue.run(members, (member) => {
-      if (offset > member.caughtUpTo) deliver(member.channel, payload, close);
+    this.#queue.run(members, ({ channel, caughtUpTo }) => {
+      if (!channel.isOpen || offset <= caughtUpTo) return true;
+      deliver(channel, payload, close);
       // One that is closed after it writes at once, and calls its close handler.
-      return member.channel.isOpen;
+      return channel.isOpen;
     });
     return size;
   }
@@ -138,7 +139,7 @@ export class MemoryChannelStore<Attachment = undefined> {
     const position = history?.nextPosition;
     history?.append(valueFor, 0);
     this.#queue.run(members, ({ channel, attachment, caughtUpTo }) => {
-      if (position !== undefined && position.offset <= caughtUpTo) return false;
+      if (!channel.isOpen || (position !== undefined && position.offset <= caughtUpTo)) return true;
       contain(channel, () => {
         const value = valueFor(channel, attachment);
         if (value === undefined) return;
