@@ -10,6 +10,8 @@ type Serve<Member> = (member: Member) => boolean;
 /** One broadcast on its way. */
 type Job<Member> = {
   readonly members: readonly (Member | undefined)[];
+  /** How many of them it is for: those behind came later. */
+  readonly count: number;
   readonly serve: Serve<Member>;
   next: number;
 };
@@ -40,7 +42,7 @@ export class BroadcastQueue<Member> {
 
   /** Begins at once unless others wait, so that small groups are served before this returns. */
   run(members: readonly (Member | undefined)[], serve: Serve<Member>): void {
-    this.#jobs.push({ members, serve, next: 0 });
+    this.#jobs.push({ members, count: members.length, serve, next: 0 });
     // A member's close handler may broadcast in its turn: that one waits for the one it came from.
     if (this.#isWorking) return;
     if (!this.#isScheduled || this.#jobs.length > maxWaitingJobs) this.#work();
@@ -76,12 +78,12 @@ export class BroadcastQueue<Member> {
 
   /** @returns false when the turn was spent before the last member */
   #serve(run: readonly Job<Member>[]): boolean {
-    const { members = [], next: start = 0 } = run.at(-1) ?? {};
-    for (let index = start; index < members.length; index++) {
+    const { members = [], count = 0, next: start = 0 } = run.at(-1) ?? {};
+    for (let index = start; index < count; index++) {
       const member = members[index];
       for (const job of run) {
-        // Those in front may be further.
-        if (job.next > index) continue;
+        // Those in front may be further, and for fewer.
+        if (job.next > index || job.count <= index) continue;
         if (this.#isSpent()) {
           this.#continueLater();
           return false;

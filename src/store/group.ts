@@ -49,7 +49,7 @@ export class Group<Attachment, Entry> {
   /** Undefined where a member has left, until half of them have. */
   #members: (Member<Attachment> | undefined)[] = [];
   #size = 0;
-  /** A broadcast has the list in hand: it must not change any more. */
+  /** A broadcast has the list in hand: whoever is taken out of the group while open has to stay in that list. */
   #isLent = false;
 
   constructor(name: string, historyLimits: HistoryLimits | undefined, listener: GroupListener<Attachment, Entry>) {
@@ -62,7 +62,11 @@ export class Group<Attachment, Entry> {
     return this.#size;
   }
 
-  /** The members as they are now, with gaps. The list stays as it is, whoever comes or goes. */
+  /**
+   * The members as they are now, with gaps. Whoever comes later stands behind them, and whoever closes leaves a gap; for
+   * anybody else the list stays as it is. A copy for each who comes or goes would make a list for each broadcast that
+   * waits, where everybody's coming and going is broadcast.
+   */
   get members(): readonly (Member<Attachment> | undefined)[] {
     this.#isLent = true;
     return this.#members;
@@ -75,7 +79,6 @@ export class Group<Attachment, Entry> {
 
   add(channel: BaseChannel, attachment: Attachment): Member<Attachment> {
     const member = new Member(channel, this, attachment);
-    if (this.#isLent) this.#copy();
     member.index = this.#members.push(member) - 1;
     this.#size += 1;
     channel.onDeparture(member);
@@ -84,6 +87,7 @@ export class Group<Attachment, Entry> {
 
   remove(member: Member<Attachment>): void {
     member.channel.offDeparture(member);
+    if (this.#isLent) this.#copy();
     this.#take(member);
   }
 
@@ -94,7 +98,6 @@ export class Group<Attachment, Entry> {
   }
 
   #take(member: Member<Attachment>): void {
-    if (this.#isLent) this.#copy();
     this.#size -= 1;
     this.#members[member.index] = undefined;
     if (this.#size * 2 < this.#members.length) this.#copy();
