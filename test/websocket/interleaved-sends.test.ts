@@ -60,6 +60,19 @@ describe("messages of many channels that are sent in turns", () => {
     await Promise.all(pairs.map((pair) => receiveAll(pair)));
   });
 
+  it("arrive whole where the writes of a turn take longer than its budget and go on in the next one [C25]", async (t) => {
+    const pairs = await Promise.all(Array.from({ length: 40 }, (_, index) => openPair(`/long-${index}`, "reads")));
+    let nowMs = 0;
+    // Each look at the clock finds the budget spent: a turn ends after the first writes.
+    t.mock.method(performance, "now", () => (nowMs += 1000));
+    for (let turn = 0; turn < 20; turn++) {
+      for (const pair of pairs) send(pair, `turn ${turn} of ${pairs.indexOf(pair)}`);
+      await endOfTurn();
+    }
+    t.mock.restoreAll();
+    await Promise.all(pairs.map((pair) => receiveAll(pair)));
+  });
+
   for (const [when, messagesPerTurn] of [
     ["in one turn", Infinity],
     ["in many turns", 20],
