@@ -34,7 +34,8 @@ export async function start(tls, answer, compress) {
       open(socket) {
         if (socket.data.endsWith("/group")) socket.subscribe("group");
       },
-      message: (socket, message) => void socket.send(message, compress),
+      // As the others do it: short messages are not worth it.
+      message: (socket, message) => void socket.send(message, compress && message.length >= 1024),
     },
   });
   return {

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { Limits } from "../channel/limits.ts";
+import { isHost } from "./host.ts";
 
 /** Why a request is refused, before any handler sees it. The connection closes after the answer. */
 export type RequestFault = {
@@ -8,9 +9,6 @@ export type RequestFault = {
   /** Further fields of the answer. */
   readonly fields?: readonly (readonly [string, string])[];
 };
-
-// RFC 3986 §3.2: a registered name, an IPv4 address or an IPv6 address in brackets, and a port.
-const hostPattern = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~!$&'()*+,;=%]+)(?::(\d{1,5}))?$/;
 
 /** Fields that change how a message is read, routed or trusted must not come after its body (RFC 9110 §6.5.1). */
 const forbiddenTrailers: ReadonlySet<string> = new Set([
@@ -74,8 +72,7 @@ function checkHost(request: IncomingMessage, hosts: number, isOptional: boolean)
   if (hosts > 1) return fault(400, "the request has more than one Host field");
   const { host } = request.headers;
   if (host === undefined) return isOptional ? undefined : fault(400, "the request has no Host field");
-  const match = hostPattern.exec(host);
-  if (match === null || Number(match[1] ?? 0) > 65_535) return fault(400, "the Host field is no host");
+  if (!isHost(host)) return fault(400, "the Host field is no host");
   // RFC 9112 §3.2.2: the target wins, so an unequal pair is only of use to mislead.
   const target = request.url?.startsWith("/") === true ? null : /^https?:\/\/([^/?#]*)/i.exec(request.url ?? "");
   if (target !== null && target[1]?.toLowerCase() !== host.toLowerCase()) {

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { NodeRequest } from "srvx/node";
 import type { Channel } from "../channel/channel.ts";
+import { isPlainHost } from "../http/host.ts";
 import type { HandshakeOptions } from "../websocket/handshake.ts";
 import { knownScheme, requestedHost, trustedValue } from "./forwarded.ts";
 
@@ -25,13 +26,8 @@ export type Origin = {
   readonly response?: ServerResponse | undefined;
 };
 
-// A path and a query in which a URL changes nothing, and a host that srvx takes as it is: most requests need no more than
-// these three parts in a row.
+// A path and a query in which a URL changes nothing: most requests need no more than a scheme, a host and these in a row.
 const plainTarget = /^(?:\/(?!\.)[\w\-.~!$&()*+,;=:@]*)+(?:\?[\w\-.~!$&()*+,;=:@/?%]*)?$/;
-const plainHost = /^[\w\-.]+(?::\d{1,5})?$/;
-
-// For hosts and paths in which something has to be encoded or refused.
-const urlOfSrvx = Object.getOwnPropertyDescriptor(NodeRequest.prototype, "url");
 
 /** Mapped, since a property of a class cannot be overridden with an accessor, which it is. */
 const LazyRequest: new (context: ConstructorParameters<typeof NodeRequest>[0]) => Pick<Request, keyof Request> =
@@ -65,7 +61,8 @@ export class ServedRequest extends LazyRequest {
   #makeUrl(): string {
     const { url = "", headers, socket } = this.#message;
     const { host = "" } = headers;
-    if (!plainTarget.test(url) || !plainHost.test(host)) return String(urlOfSrvx?.get?.call(this));
+    // That of srvx takes most hosts as they stand, and one that it does not know for another.
+    if (!plainTarget.test(url) || !isPlainHost(host)) return urlOf(this.#message, 0);
     return `${"encrypted" in socket ? "https" : "http"}://${host}${url}`;
   }
 

@@ -18,7 +18,8 @@ export function streamMessage(outbox: Outbox, limits: Limits, complete: (message
       if (bytes > maxBufferedBytes) {
         throw invalidArgument("a stream sent over a WebSocket", `at most ${maxBufferedBytes} bytes`, bytes);
       }
-      pieces.push(piece);
+      // Its source may use the buffer again for the next one.
+      pieces.push(Buffer.from(piece));
     },
     ready: () => outbox.flushed(),
     end: () => complete(Buffer.concat(pieces, bytes)),

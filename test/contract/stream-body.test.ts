@@ -58,6 +58,17 @@ eachKind("a stream without any piece is an empty answer, or an empty message [C4
   await peer.expectGoodEnd();
 });
 
+eachKind("a stream may use one buffer for all of its pieces [C44]", async (kind, park) => {
+  const peer = await kind.open(park);
+  const buffer = Buffer.alloc(3);
+  const source = function* (): Iterable<Buffer> {
+    for (const piece of ["one", "two", "six"]) yield buffer.subarray(0, buffer.write(piece));
+  };
+  assert.equal(peer.channel.send(Readable.from(source()), { close: true }), true);
+  await readWhole(kind, peer, ["one", "two", "six"]);
+  await peer.expectGoodEnd();
+});
+
 eachKind("an empty piece of a stream does not end the answer [C39] [C44]", async (kind, park) => {
   const peer = await kind.open(park);
   peer.channel.send(Readable.from(["", "a", "", "b", ""]), { close: true });

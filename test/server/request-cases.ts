@@ -34,7 +34,20 @@ const shown = (text: string): string => JSON.stringify(text);
 const transferEncodings = ["gzip", "identity", "xchunked", "chunked;q=1", "chunked, chunked"];
 const badLengths = ["-1", "+1", "0x1", "1.0", "", "1,1", "1, 1"];
 const badChunkSizes = ["-1", "+1", "0x1", "1 ", " 1", ""];
-const badHosts = ["", "a b", "u@a", "a/b", "a\\b", "a:x", "a:-1", "a:65536", "a:99999"];
+const badHosts = [
+  "",
+  "a b",
+  "u@a",
+  "a/b",
+  "a\\b",
+  "a:x",
+  "a:-1",
+  "a:65536",
+  "a:99999",
+  "999.1.1.1",
+  "1.2.3.4.5",
+  "[::zz]",
+];
 const forbiddenTrailers = [
   "Content-Length: 1",
   "Transfer-Encoding: chunked",

@@ -30,6 +30,27 @@ test("Header lines of one name are joined, cookies by semicolons, and space arou
   assert.deepEqual(fields, { host: "a.example", "x-one": "1, 2", cookie: "a=1; b=2", "x-latin": "\u00e9" });
 });
 
+for (const host of [
+  "EXAMPLE.com",
+  "h:80",
+  "h:443",
+  "1.2",
+  "0x7f.1",
+  "a.",
+  "xn--bcher-kva.example",
+  "127.0.0.1:8080",
+  "[::1]",
+]) {
+  test(`The URL of a request to ${host} is that of the standard, whatever its path needs`, async () => {
+    server = await serve((request) => new Response(request.url), { port: 0 });
+    const client = await connectRaw(server.port);
+    for (const target of ["/path", "/./path"]) {
+      client.write(`GET ${target} HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+      assert.equal((await client.readResponse()).text, new URL(`http://${host}/path`).href);
+    }
+  });
+}
+
 test("A client that makes up forwarding headers stays what it is [C152]", async () => {
   const made = ["X-Forwarded-For: 192.0.2.1", "X-Forwarded-Host: evil.example", "X-Forwarded-Proto: https"];
   const { from, url } = await seen(made);
