@@ -228,9 +228,12 @@ class Exchange extends Dialled {
 
   #pollAgain(delayMs: number): void {
     const { session, options } = this.client;
+    const before = this.#pollCount;
     options.clock.after(delayMs, () => {
       const { attachment } = this;
       if (this.isEnded || attachment === undefined || session.attachment !== attachment) return;
+      // The one before failed, and was given up before that was noticed: one poll under way is enough.
+      if (this.#pollCount !== before) return;
       this.#pollCount += 1;
       const poll = session.poll(attachment, this.#pollCount);
       this.#read(poll, session.credentials && encodeCredentials(session.credentials));
