@@ -25,6 +25,7 @@ export {
   turnBudgetMs,
 } from "./channel/limits.ts";
 export type { Message } from "./channel/message.ts";
+export { defaultSessionLimits, type SessionLimits } from "./channel/session-limits.ts";
 export type { CloseDetail, CloseStatus } from "./channel/status.ts";
 export { encodeEvent, eventStreamComment, eventStreamHeaders, type ServerSentEvent } from "./http/event-stream.ts";
 export { createListeners, type Listeners } from "./server/create-listeners.ts";
@@ -35,6 +36,15 @@ export type { AllowedOrigins } from "./server/origin.ts";
 export { type Server, serve } from "./server/serve.ts";
 export { remoteAddress, type UseChannel } from "./server/served-request.ts";
 export type { StopOptions } from "./server/stop.ts";
+export type { Authorize } from "./session-server/admission.ts";
+export {
+  type AcceptOptions,
+  createSessions,
+  type Sessions,
+  type SessionsOptions,
+} from "./session-server/create-sessions.ts";
+export type { SessionChannel } from "./session-server/server-session-channel.ts";
+export type { UseSession } from "./session-server/session-host.ts";
 export type { HandshakeOptions } from "./websocket/handshake.ts";
 export type { Batch } from "./store/format.ts";
 export { MemoryChannelStore } from "./store/memory-channel-store.ts";

@@ -13,7 +13,7 @@ import type { Environment } from "./environment.ts";
 import { ChannelErrorOf, type HandlerName, invalidArgument } from "./errors.ts";
 import { isThenable, type Mailbox } from "./mailbox.ts";
 import { bytesOf } from "./message.ts";
-import type { Outbox } from "./outbox.ts";
+import type { Output } from "./output.ts";
 import { normalise, type Outgoing, sourceOf } from "./outgoing.ts";
 import type { Payload } from "./payload.ts";
 import { discard } from "./source.ts";
@@ -29,7 +29,7 @@ let channelCount = 0;
  */
 export abstract class BaseChannel implements Channel {
   readonly request: Request;
-  protected readonly environment: Environment;
+  readonly environment: Environment;
   readonly #number: number = ++channelCount;
   /** False as soon as the end is certain, which may be before the last bytes of a stream have left. */
   #isOpen = true;
@@ -64,7 +64,12 @@ export abstract class BaseChannel implements Channel {
   /** Messages on their way to the receive handler, where the transport has any. */
   protected abstract get mailbox(): Mailbox | undefined;
   /** Where the transport puts its bytes. */
-  protected abstract get outbox(): Outbox;
+  protected abstract get outbox(): Output;
+
+  /** Whether a send closes the channel if it does not say. */
+  get closesBySend(): boolean {
+    return !this.isWebSocket;
+  }
 
   get id(): string {
     return `channel-${this.#number.toString(36)}`;
@@ -88,7 +93,7 @@ export abstract class BaseChannel implements Channel {
       discard(sourceOf(data));
       return false;
     }
-    const close = checkSendOptions(options) ?? !this.isWebSocket;
+    const close = checkSendOptions(options) ?? this.closesBySend;
     const outgoing = normalise(data);
     this.check(outgoing);
     // What is given may close the channel when it is looked at, in a getter or `toString`.

@@ -26,8 +26,16 @@ export type ErrorDetails = {
   readonly PEER_FAULT: { readonly rule: string; readonly remoteAddress: string };
 };
 
-/** Which function of the application failed; `use` is the one given to `withChannel`. */
-export type HandlerName = "request" | "use" | "onReceive" | "onClose" | "onPing" | "broadcast";
+/** Which function of the application failed; `use` is the one given to `withChannel` or `accept`. */
+export type HandlerName =
+  | "request"
+  | "use"
+  | "onReceive"
+  | "onClose"
+  | "onPing"
+  | "broadcast"
+  | "authorize"
+  | "identify";
 
 /** What `code` of an error can be; `docs/errors.md` tells what to do about each. */
 export type ErrorCode = keyof ErrorDetails;

@@ -1,5 +1,6 @@
 import { checkOptions } from "./check-options.ts";
 import { invalidArgument } from "./errors.ts";
+import { defaultSessionLimits, type SessionLimits } from "./session-limits.ts";
 
 /**
  * Every bound of the library, once. A number outside its range throws when the server is made.
@@ -202,6 +203,11 @@ export function resolveCompressionLimits(given: Partial<CompressionLimits>): Com
   // No message would be compressed.
   if (minBytes > maxBytes) throw invalidArgument("compression.minBytes", `at most maxBytes, ${maxBytes}`, minBytes);
   return limits;
+}
+
+/** As {@link resolveLimits}, for sessions. */
+export function resolveSessionLimits(given: Partial<SessionLimits>): SessionLimits {
+  return fillIn(given, defaultSessionLimits, "limits");
 }
 
 function fillIn<Numbers extends object>(given: Partial<Numbers>, defaults: Numbers, argument: string): Numbers {

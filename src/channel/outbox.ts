@@ -2,6 +2,7 @@ import type { Socket } from "node:net";
 import { Bundle } from "./bundle.ts";
 import { FlushWaiters } from "./flush-waiters.ts";
 import type { Limits } from "./limits.ts";
+import type { Output } from "./output.ts";
 import { largestSlabBytes, slab, type SlabWriter } from "./slab.ts";
 import { flushAtEndOfTurn } from "./turn.ts";
 
@@ -20,7 +21,7 @@ const leastPieceBytes = 1024;
  * Short messages lie in the slab, which the next turn uses again. So what waits for a slow socket beyond its turn is copied
  * out of it first, into a buffer of its own: kept in place, a few of its bytes would keep the whole slab.
  */
-export class Outbox implements SlabWriter {
+export class Outbox implements SlabWriter, Output {
   readonly #socket: Socket;
   readonly #limits: Limits;
   #bundle: Bundle = Bundle.empty;

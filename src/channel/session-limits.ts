@@ -34,6 +34,14 @@ export type SessionLimits = {
   readonly pongTimeoutMs: number;
   /** How long a poll is held, in milliseconds. At it: it is answered without a message. */
   readonly pollHoldMs: number;
+  /** How long a stream may be without a byte, in milliseconds. At it: an ack is written. */
+  readonly streamTickMs: number;
+  /** Largest message taken from a client, in bytes. Over it: the session ends with 4503, status `message-too-big`. */
+  readonly maxMessageBytes: number;
+  /** How long a WebSocket may take until it attaches, in milliseconds. Over it: it ends with 4007. */
+  readonly attachTimeoutMs: number;
+  /** How long `authorize` may take, in milliseconds. Over it: the attach is refused with 4006, and it is reported. */
+  readonly authorizeTimeoutMs: number;
 };
 
 /** The defaults of a session. */
@@ -58,6 +66,11 @@ export const defaultSessionLimits: SessionLimits = {
   pongTimeoutMs: 10_000,
   // Under the idle limits of 30 s that are common in proxies.
   pollHoldMs: 20_000,
+  streamTickMs: 15_000,
+  // A request body of 1 MiB holds it, with the control record before it, which may have 16 KiB.
+  maxMessageBytes: 1024 * 1024 - 32 * 1024,
+  attachTimeoutMs: 10_000,
+  authorizeTimeoutMs: 10_000,
 };
 
 /** What a session counts beside its messages while its client is away: about what it takes in V8. */

@@ -1,4 +1,4 @@
-import type { Payload } from "../channel/payload.ts";
+import type { Encoder, Payload } from "../channel/payload.ts";
 
 /** The end of a chunked body (RFC 9112 §7.1), without trailers. */
 export const lastChunk: Buffer = Buffer.from("0\r\n\r\n", "latin1");
@@ -12,6 +12,9 @@ export function encodeChunk(bytes: Buffer): Buffer {
   chunk.write("\r\n", size.length + bytes.length, "latin1");
   return chunk;
 }
+
+/** How messages stand in a stream that is no sequence of plain messages: never empty. */
+export type PieceFormat = { readonly piece: Encoder; readonly chunk: Encoder };
 
 /** The chunk of a shared message. */
 export function chunkOf(payload: Payload): Buffer {

@@ -2,7 +2,7 @@ import type { Socket } from "node:net";
 import type { Environment } from "../channel/environment.ts";
 import { Outbox } from "../channel/outbox.ts";
 import type { Payload } from "../channel/payload.ts";
-import { chunkOf, encodeChunk, lastChunk } from "./chunk.ts";
+import { chunkOf, encodeChunk, lastChunk, type PieceFormat } from "./chunk.ts";
 import { encodeResponse, type Framing, type Head, isFramingField } from "./head.ts";
 
 /** What an exchange asks and tells the turn it belongs to. */
@@ -146,6 +146,12 @@ export class Exchange {
   writeShared(payload: Payload): void {
     if (this.#phase !== "streaming" || payload.bytes.length === 0) return;
     this.outbox.append(this.#isChunked ? payload.encodedBy(chunkOf) : payload.bytes);
+  }
+
+  /** Writes one piece that is shared by many streams in a format of its own. */
+  writeFormatted(payload: Payload, format: PieceFormat): void {
+    if (this.#phase !== "streaming") return;
+    this.outbox.append(payload.encodedBy(this.#isChunked ? format.chunk : format.piece));
   }
 
   /** Ends a stream. */

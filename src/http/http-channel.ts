@@ -21,7 +21,7 @@ const noContent: Head = { status: 204, fields: [], closesConnection: false, cont
 
 /** The channel over one HTTP exchange: one answer, or one stream. */
 export class HttpChannel extends BaseChannel {
-  readonly #exchange: Exchange;
+  protected readonly exchange: Exchange;
   /** The head of the first send, from its check until it is written: with the first piece, if that is a stream. */
   #head: Head | undefined;
   #hasHead = false;
@@ -29,7 +29,7 @@ export class HttpChannel extends BaseChannel {
 
   constructor(request: Request, exchange: Exchange, environment: Environment) {
     super(request, environment);
-    this.#exchange = exchange;
+    this.exchange = exchange;
   }
 
   override get kind(): ChannelKind {
@@ -42,19 +42,19 @@ export class HttpChannel extends BaseChannel {
 
   /** The client is gone, or sent more behind its request than it may. */
   clientLeft(): void {
-    this.#exchange.abandon();
+    this.exchange.abandon();
     this.finish(closedWith("client-close", 1001, "", false), true);
   }
 
   /** The server has stopped, and cuts what has not ended by itself. */
   serverStopped(): void {
-    this.#exchange.abandon();
+    this.exchange.abandon();
     this.finish(closedHere(1001), true);
   }
 
   /** The handler answered by itself: the channel has nothing left to do. */
   supersede(): void {
-    if (this.#exchange.isAnswered) this.#exchange.end();
+    if (this.exchange.isAnswered) this.exchange.end();
     this.finish(closedHere(), true);
   }
 
@@ -63,8 +63,8 @@ export class HttpChannel extends BaseChannel {
     // A body that is on its way, and is the last, goes on: ended now, it would look whole.
     if (!this.isOpen) return;
     this.shut();
-    if (this.#exchange.isAnswered) this.#exchange.end();
-    else constantResponse(this.#exchange, 503, [["Retry-After", "1"]]);
+    if (this.exchange.isAnswered) this.exchange.end();
+    else constantResponse(this.exchange, 503, [["Retry-After", "1"]]);
     this.finish(closedHere(1001), true);
   }
 
@@ -73,7 +73,7 @@ export class HttpChannel extends BaseChannel {
   }
 
   protected override get outbox(): Outbox {
-    return this.#exchange.outbox;
+    return this.exchange.outbox;
   }
 
   protected override check(outgoing: Outgoing): void {
@@ -89,33 +89,33 @@ export class HttpChannel extends BaseChannel {
     const bytes = body === undefined ? undefined : bytesOf(body);
     if (this.#isStreaming) {
       if (!this.#makeRoomFor(bytes?.length ?? 0)) return false;
-      if (bytes !== undefined) this.#exchange.write(bytes);
-      if (close) this.#complete(() => this.#exchange.end());
+      if (bytes !== undefined) this.exchange.write(bytes);
+      if (close) this.complete(() => this.exchange.end());
       return true;
     }
     const head = this.#takeHead();
-    if (close || this.#exchange.hasNoBody(head.status)) {
-      this.#complete(() => this.#exchange.answer(head, bytes));
+    if (close || this.exchange.hasNoBody(head.status)) {
+      this.complete(() => this.exchange.answer(head, bytes));
     } else {
       this.#startStream(head);
-      if (bytes !== undefined) this.#exchange.write(bytes);
+      if (bytes !== undefined) this.exchange.write(bytes);
     }
     return true;
   }
 
   protected override transmitShared(payload: Payload, close: boolean): boolean {
-    const exchange = this.#exchange;
+    const exchange = this.exchange;
     if (this.#isStreaming) {
       if (!this.#makeRoomFor(payload.bytes.length)) return false;
       exchange.writeShared(payload);
-      if (close) this.#complete(() => exchange.end());
+      if (close) this.complete(() => exchange.end());
       return true;
     }
     const { variant } = exchange;
     if (close && variant !== undefined) {
-      this.#complete(() => exchange.answerEncoded(payload.encodedBy(answerEncoders(this.environment)[variant])));
+      this.complete(() => exchange.answerEncoded(payload.encodedBy(answerEncoders(this.environment)[variant])));
     } else if (close || variant === undefined) {
-      this.#complete(() => exchange.answer(sharedHead(payload.contentType), payload.bytes));
+      this.complete(() => exchange.answer(sharedHead(payload.contentType), payload.bytes));
     } else {
       this.#startStream(sharedHead(payload.contentType));
       exchange.writeShared(payload);
@@ -124,8 +124,8 @@ export class HttpChannel extends BaseChannel {
   }
 
   protected override end(code: number, reason: string): void {
-    if (this.#isStreaming) this.#exchange.end();
-    else this.#exchange.answer(this.#head ?? noContent);
+    if (this.#isStreaming) this.exchange.end();
+    else this.exchange.answer(this.#head ?? noContent);
     this.finish(closedHere(code, reason), true);
   }
 
@@ -137,11 +137,11 @@ export class HttpChannel extends BaseChannel {
   }
 
   #transmitStream(body: Parameters<BaseChannel["streams"]["pump"]>[0], close: boolean): void {
-    const exchange = this.#exchange;
+    const exchange = this.exchange;
     this.#hasHead = true;
     if (!this.#isStreaming && this.#head !== undefined && exchange.hasNoBody(this.#head.status)) {
       discard(body);
-      this.#complete(() => exchange.answerUnread(this.#takeHead()));
+      this.complete(() => exchange.answerUnread(this.#takeHead()));
       return;
     }
     const begin = (): void => {
@@ -159,14 +159,14 @@ export class HttpChannel extends BaseChannel {
       ready: () => exchange.outbox.drained(),
       end: () => {
         begin();
-        if (close) this.#complete(() => exchange.end());
+        if (close) this.complete(() => exchange.end());
       },
     });
   }
 
   #startStream(head: Head): void {
     this.#isStreaming = true;
-    this.#exchange.startStream(head);
+    this.exchange.startStream(head);
   }
 
   #takeHead(): Head {
@@ -176,7 +176,8 @@ export class HttpChannel extends BaseChannel {
     return head ?? checkHead(undefined, undefined);
   }
 
-  #complete(write: () => void): void {
+  /** Writes the end of the answer, with which the channel is closed. */
+  protected complete(write: () => void): void {
     this.shut();
     write();
     this.finish(closedHere(), true);
@@ -184,7 +185,7 @@ export class HttpChannel extends BaseChannel {
 
   protected override overflow(): void {
     this.shut();
-    this.#exchange.abort();
+    this.exchange.abort();
     this.finish(closedWith("overflow", 1013, "", false), true);
   }
 
@@ -192,11 +193,11 @@ export class HttpChannel extends BaseChannel {
   override fail(): void {
     if (this.closed !== undefined) return;
     this.shut();
-    if (this.#exchange.isAnswered) {
-      this.#exchange.abort();
+    if (this.exchange.isAnswered) {
+      this.exchange.abort();
       this.finish(closedWith("internal-server-error", 1011, "", false), true);
     } else {
-      constantResponse(this.#exchange, 500);
+      constantResponse(this.exchange, 500);
       this.finish(closedHere(1011), true);
     }
   }

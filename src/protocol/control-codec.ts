@@ -1,12 +1,20 @@
 import { maxReasonBytes } from "../channel/status.ts";
+import type { CloseName } from "./close-code.ts";
 import type { ControlRecord } from "./control-record.ts";
 import { encodeUtf8 } from "./utf-8.ts";
 
 /** What is wrong with something that a peer sent, as a sentence without its end. */
-export type Fault = { readonly fault: string };
+export type Fault = {
+  readonly fault: string;
+  /** The code of the end that it brings: `fault`, or `tooBig` for a message over the limit. */
+  readonly name: Extract<CloseName, "fault" | "tooBig">;
+};
 
-/** Most bytes of a control record. Over it: a fault. The longest that there is, an attach, has less than 700. */
-export const maxControlBytes = 4096;
+/** Most bytes of a control record. Over it: a fault. The longest that there is, an attach with a token, has less than 9000. */
+export const maxControlBytes = 16_384;
+
+/** Most characters of a token: proxies and servers take header lines of 8 KiB. */
+const maxTokenLength = 8192;
 
 type Rule = { readonly expected: string; readonly isOptional?: boolean; readonly test: (value: unknown) => boolean };
 type FieldsOf<Type> = Required<Omit<Extract<ControlRecord, { type: Type }>, "type">>;
@@ -25,7 +33,12 @@ const optional = (rule: Rule): Rule => ({ ...rule, isOptional: true });
 const count = atLeast(0);
 const ordinal = atLeast(1);
 const flag: Rule = { expected: "true or false", test: (value) => typeof value === "boolean" };
-const token = matching(/^[\w.~-]{16,128}$/);
+const id = matching(/^[\w.~-]{16,128}$/);
+// What may stand in a header field in one piece.
+const token: Rule = {
+  expected: `1 to ${maxTokenLength} visible ASCII characters`,
+  test: (value) => typeof value === "string" && value.length <= maxTokenLength && /^[\x21-\x7e]+$/.test(value),
+};
 const code: Rule = {
   expected: "an integer from 1000 to 4999",
   test: (value) => Number.isInteger(value) && (value as number) >= 1000 && (value as number) <= 4999,
@@ -39,16 +52,17 @@ const rules: Rules = {
   attach: {
     attach: ordinal,
     received: count,
-    key: optional(token),
-    session: optional(token),
-    secret: optional(token),
+    key: optional(id),
+    session: optional(id),
+    secret: optional(id),
+    token: optional(token),
     mode: optional(matching(/^(stream|poll)$/)),
     gap: optional(flag),
   },
   attached: {
     attach: ordinal,
-    session: token,
-    secret: token,
+    session: id,
+    secret: id,
     resumed: flag,
     reason: optional(matching(/^(expired|gap|denied|overflow)$/)),
     received: count,
@@ -70,6 +84,11 @@ const rules: Rules = {
   detach: { code, reason },
 };
 
+/** A peer broke the protocol. */
+export function faultOf(fault: string): Fault {
+  return { fault, name: "fault" };
+}
+
 /** A control record as JSON text. */
 export function encodeControl(record: ControlRecord): string {
   return JSON.stringify(record);
@@ -84,18 +103,18 @@ export function decodeControl(text: string): ControlRecord | Fault | undefined {
   const given = parseObject(text);
   const type = given?.["type"];
   if (given === undefined || typeof type !== "string") {
-    return { fault: "a control record must be a JSON object with a string as its type" };
+    return faultOf("a control record must be a JSON object with a string as its type");
   }
   if (!Object.hasOwn(rules, type)) return undefined;
   const record: Record<string, unknown> = { type };
   for (const [name, rule] of Object.entries<Rule>(rules[type as ControlRecord["type"]])) {
     const value = given[name];
     if (value === undefined && rule.isOptional === true) continue;
-    if (!rule.test(value)) return { fault: `${type}.${name} must be ${rule.expected}` };
+    if (!rule.test(value)) return faultOf(`${type}.${name} must be ${rule.expected}`);
     record[name] = value;
   }
   if ((record["session"] === undefined) !== (record["secret"] === undefined)) {
-    return { fault: `${type}.session and ${type}.secret must come together` };
+    return faultOf(`${type}.session and ${type}.secret must come together`);
   }
   return record as ControlRecord;
 }

@@ -16,6 +16,8 @@ export type AttachRecord = {
   /** The session to resume. Over HTTP it stands in a header field, with its secret. */
   readonly session?: string;
   readonly secret?: string;
+  /** Over a WebSocket, whose header fields a browser does not let a page set: what the client proves who it is with. */
+  readonly token?: string;
   readonly mode?: AttachMode;
   /** The counts of the server do not fit those of the client: end this session, open a new one. */
   readonly gap?: boolean;

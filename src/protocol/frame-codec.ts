@@ -1,5 +1,5 @@
 import type { Message } from "../channel/message-type.ts";
-import { decodeControl, encodeControl, type Fault, maxControlBytes } from "./control-codec.ts";
+import { decodeControl, encodeControl, type Fault, faultOf, maxControlBytes } from "./control-codec.ts";
 import type { SessionRecord } from "./record-codec.ts";
 
 const escape = new Uint8Array(0);
@@ -28,7 +28,7 @@ export class FrameDecoder {
     this.#isEscaped = false;
     // Text of so many UTF-16 units has at least as many bytes.
     if (typeof frame !== "string" || frame.length > maxControlBytes) {
-      return { fault: `an escape must be followed by a text frame of at most ${maxControlBytes} bytes` };
+      return faultOf(`an escape must be followed by a text frame of at most ${maxControlBytes} bytes`);
     }
     const record = decodeControl(frame);
     return record !== undefined && "type" in record && record.type === "empty" ? escape : record;

@@ -1,5 +1,5 @@
 import type { Message } from "../channel/message-type.ts";
-import { decodeControl, encodeControl, type Fault, maxControlBytes } from "./control-codec.ts";
+import { decodeControl, encodeControl, type Fault, faultOf, maxControlBytes } from "./control-codec.ts";
 import type { ControlRecord } from "./control-record.ts";
 import { decodeUtf8, encodeUtf8 } from "./utf-8.ts";
 
@@ -92,13 +92,16 @@ export class RecordDecoder {
     const text = String.fromCharCode(...bytes.subarray(start, start + mostHeaderBytes));
     const [whole = "", kind, digits] = header.exec(text) ?? [];
     if (kind === undefined) {
-      if (!beginningOfHeader.test(text)) this.#fail("a record must begin with t, b or c, its length, and a colon");
+      if (!beginningOfHeader.test(text))
+        this.#fail(faultOf("a record must begin with t, b or c, its length, and a colon"));
       return -1;
     }
     const most = kind === "c" ? maxControlBytes : this.#maxMessageBytes;
     const end = start + whole.length + Number(digits);
-    if (Number(digits) > most) this.#fail(`a record of kind ${kind} must have at most ${most} bytes`);
-    else if (end <= bytes.length) this.#complete(kind, bytes.subarray(start + whole.length, end));
+    if (Number(digits) > most) {
+      const name = kind === "c" ? "fault" : "tooBig";
+      this.#fail({ fault: `a record of kind ${kind} must have at most ${most} bytes`, name });
+    } else if (end <= bytes.length) this.#complete(kind, bytes.subarray(start + whole.length, end));
     return end <= bytes.length ? end : -1;
   }
 
@@ -110,12 +113,12 @@ export class RecordDecoder {
     }
     const text = decodeUtf8(payload);
     const record = text === undefined || kind === "t" ? text : decodeControl(text);
-    if (text === undefined) this.#fail("text must be UTF-8");
-    else if (typeof record === "object" && "fault" in record) this.#fail(record.fault);
+    if (text === undefined) this.#fail(faultOf("text must be UTF-8"));
+    else if (typeof record === "object" && "fault" in record) this.#fail(record);
     else if (record !== undefined) this.#take(record);
   }
 
-  #fail(fault: string): void {
-    this.#fault = { fault };
+  #fail(fault: Fault): void {
+    this.#fault = fault;
   }
 }

@@ -1,16 +1,20 @@
+import type { Environment } from "../channel/environment.ts";
 import { ChannelErrorOf } from "../channel/errors.ts";
 import { constantResponse } from "../http/constant-response.ts";
 import { Exchange, type ExchangeOwner } from "../http/exchange.ts";
-import { HttpChannel } from "../http/http-channel.ts";
+import type { HttpChannel } from "../http/http-channel.ts";
 import { checkRequestHead, type RequestFault } from "../http/request-rules.ts";
 import { respond } from "../http/respond.ts";
 import { asksForWebSocket, checkHandshake, isRefusal } from "../websocket/handshake.ts";
+import { type ChannelKit, plainChannels } from "./channel-kit.ts";
 import type { Connection, Turn } from "./connection.ts";
 import { dispatch, type DispatchListener } from "./dispatch.ts";
 import type { NodeExchange, OthersListener } from "./node-exchange.ts";
 import { channelResponse, runUse } from "./opening.ts";
+import { isOriginAllowed } from "./origin.ts";
 import { type IntakeListener, RequestIntake } from "./request-intake.ts";
 import { type Opening, ServedRequest, type UseChannel } from "./served-request.ts";
+import type { HandshakeOptions } from "../websocket/handshake.ts";
 import type { ServerState } from "./server-state.ts";
 
 /** What the Expect field of a request asks for. */
@@ -193,13 +197,26 @@ export class HttpTurn implements Turn, IntakeListener, DispatchListener, Exchang
     dispatch(settings, request, this);
   }
 
-  take(use: UseChannel): Response {
+  get environment(): Environment {
+    return this.#state.environment;
+  }
+
+  get offeredProtocols(): undefined {
+    return undefined;
+  }
+
+  get isOriginAllowed(): boolean {
+    const { allowedOrigins, trustedHops } = this.#state.settings;
+    return isOriginAllowed(this.#node.message, allowedOrigins, trustedHops);
+  }
+
+  take(use: UseChannel, _options: HandshakeOptions, kit: ChannelKit = plainChannels): Response {
     const request = this.#request;
     const exchange = this.#exchange;
     const placeholder = channelResponse();
     // Neither can be: the request that this was taken from was made after both.
     if (request === undefined || exchange === undefined) return placeholder;
-    const channel = new HttpChannel(request, exchange, this.#state.environment);
+    const channel = kit.http(request, exchange, this.#state.environment);
     this.#channel = channel;
     this.#endPending();
     // Whoever answers late learns here that the client has left, as with a channel that was open at first.

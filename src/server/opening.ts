@@ -4,7 +4,7 @@ import type { BaseChannel } from "../channel/base-channel.ts";
 import { ChannelErrorOf, invalidArgument } from "../channel/errors.ts";
 import { isThenable } from "../channel/mailbox.ts";
 import type { HandshakeOptions } from "../websocket/handshake.ts";
-import { ServedRequest, type UseChannel } from "./served-request.ts";
+import { type Opening, ServedRequest, type UseChannel } from "./served-request.ts";
 
 const handshakeOptionNames = ["protocol", "headers"];
 
@@ -32,12 +32,15 @@ export function channelResponse(): Response {
 export function withChannel(request: Request, use: UseChannel, options: HandshakeOptions = {}): Response {
   if (typeof use !== "function") throw invalidArgument("use", "a function that takes a channel", use);
   checkOptions("options", options, handshakeOptionNames);
+  return takeOpening(request).take(use, options);
+}
+
+/** Takes what makes the channel of a request. Throws `CHANNEL_UNAVAILABLE` if there is none. */
+export function takeOpening(request: Request): Opening {
   const opening = ServedRequest.takeOpening(request);
-  if (opening === undefined) {
-    const reason = "pass the request that the handler was given, once, before it is answered; a copy has no channel";
-    throw new ChannelErrorOf("CHANNEL_UNAVAILABLE", { reason });
-  }
-  return opening.take(use, options);
+  if (opening !== undefined) return opening;
+  const reason = "pass the request that the handler was given, once, before it is answered; a copy has no channel";
+  throw new ChannelErrorOf("CHANNEL_UNAVAILABLE", { reason });
 }
 
 /**

@@ -1,27 +1,42 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { NodeRequest } from "srvx/node";
 import type { Channel } from "../channel/channel.ts";
+import type { Environment } from "../channel/environment.ts";
 import { isPlainHost } from "../http/host.ts";
 import type { HandshakeOptions } from "../websocket/handshake.ts";
+import type { ChannelKit } from "./channel-kit.ts";
 import { knownScheme, requestedHost, trustedValue } from "./forwarded.ts";
 
 /** Frameworks that mount a handler below a path cut the path off `url` and keep it whole here. */
-type MountedMessage = IncomingMessage & { readonly originalUrl?: string };
+type MountedMessage = IncomingMessage & { readonly originalUrl?: string; readonly rawBody?: Buffer };
 
 /** What an application does with a channel as soon as it has it: sets handlers, joins groups, sends. */
 export type UseChannel = (channel: Channel) => unknown;
 
 /** How the channel of one request is made. */
 export type Opening = {
-  /** Makes the channel and hands it over. @returns the response that stands for the channel */
-  take(use: UseChannel, options: HandshakeOptions): Response;
+  /** Of the server that serves the request. */
+  readonly environment: Environment;
+  /** The subprotocols that the client offers. Undefined: it does not ask for a WebSocket. */
+  readonly offeredProtocols: readonly string[] | undefined;
+  /** Whether the page that makes the request may open a WebSocket here, or do what is as good. */
+  readonly isOriginAllowed: boolean;
+  /**
+   * Makes the channel and hands it over. @returns the response that stands for the channel
+   *
+   * @param kit - makes channels of another class
+   */
+  take(use: UseChannel, options: HandshakeOptions, kit?: ChannelKit): Response;
 };
+
+/** What those see of a request who answer it in a protocol of their own. */
+export type Insight = { readonly message: MountedMessage; readonly opening: Opening | undefined };
 
 /** What the server knows of a request besides the request itself. */
 export type Origin = {
   readonly remoteAddress: string;
   readonly trustedHops: number;
-  readonly opening: Opening;
+  readonly opening?: Opening;
   /** Where others may answer, too; srvx looks there for the end of the connection. */
   readonly response?: ServerResponse | undefined;
 };
@@ -70,6 +85,25 @@ export class ServedRequest extends LazyRequest {
     return isObject(request) && #remoteAddress in request ? request.#remoteAddress : "";
   }
 
+  /** Undefined for a request that is not served here. */
+  static lookInto(request: Request): Insight | undefined {
+    if (!isObject(request) || !(#opening in request)) return undefined;
+    return { message: request.#message, opening: request.#opening };
+  }
+
+  /** The same request with another Authorization field, for those who look at it; it has no channel to give. */
+  static withAuthorization(request: Request, value: string): Request {
+    if (!isObject(request) || !(#message in request)) return request;
+    const { headers, rawHeaders } = request.#message;
+    const message: IncomingMessage = Object.create(request.#message, {
+      headers: { value: { ...headers, authorization: value } },
+      rawHeaders: { value: withField(rawHeaders, "Authorization", value) },
+    }) as IncomingMessage;
+    const made = new ServedRequest(message, { remoteAddress: request.#remoteAddress, trustedHops: 0 });
+    made.#url = request.url;
+    return made;
+  }
+
   /** Takes what makes the channel of a request, which can be done once. */
   static takeOpening(request: Request): Opening | undefined {
     if (!isObject(request) || !(#opening in request)) return undefined;
@@ -98,6 +132,16 @@ function urlOf(message: MountedMessage, trustedHops: number): string {
   const url = target.startsWith("/") ? `${base}${target}` : target;
   if (URL.canParse(url, base)) return new URL(url, base).href;
   return `${scheme}//localhost/`;
+}
+
+/** Names and values in turns, as Node has them. */
+function withField(rawHeaders: readonly string[], name: string, value: string): string[] {
+  const others: string[] = [];
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const [field = "", line = ""] = rawHeaders.slice(index, index + 2);
+    if (field.toLowerCase() !== name.toLowerCase()) others.push(field, line);
+  }
+  return [...others, name, value];
 }
 
 /** Callers without types may pass anything. */

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import type { Environment } from "../channel/environment.ts";
 import { ChannelErrorOf } from "../channel/errors.ts";
 import { constantResponse } from "../http/constant-response.ts";
 import { Exchange, type ExchangeOwner } from "../http/exchange.ts";
@@ -12,7 +13,8 @@ import {
   type Handshake,
   type HandshakeOptions,
 } from "../websocket/handshake.ts";
-import { WebSocketChannel } from "../websocket/websocket-channel.ts";
+import type { WebSocketChannel } from "../websocket/websocket-channel.ts";
+import { type ChannelKit, plainChannels } from "./channel-kit.ts";
 import type { Connection, Turn } from "./connection.ts";
 import { dispatch, type DispatchListener } from "./dispatch.ts";
 import { LightRequest } from "./light-messages.ts";
@@ -164,7 +166,20 @@ export class UpgradeTurn implements Turn, DispatchListener, ExchangeOwner, Openi
     dispatch(settings, request, this);
   }
 
-  take(use: UseChannel, options: HandshakeOptions): Response {
+  get environment(): Environment {
+    return this.#state.environment;
+  }
+
+  get offeredProtocols(): readonly string[] {
+    return this.#handshake?.protocols ?? [];
+  }
+
+  /** It would not have come to a handler. */
+  get isOriginAllowed(): true {
+    return true;
+  }
+
+  take(use: UseChannel, options: HandshakeOptions, kit: ChannelKit = plainChannels): Response {
     const request = this.#request;
     const handshake = this.#handshake;
     const placeholder = channelResponse();
@@ -173,7 +188,7 @@ export class UpgradeTurn implements Turn, DispatchListener, ExchangeOwner, Openi
     this.#responseHead = encodeSwitchingProtocols(handshake, options);
     const { webSocketOptions, compressingOptions } = this.#state;
     const channelOptions = handshake.compression === undefined ? webSocketOptions : compressingOptions;
-    const channel = new WebSocketChannel(request, this.#socket, channelOptions);
+    const channel = kit.webSocket(request, this.#socket, channelOptions);
     this.#channel = channel;
     this.#endPending();
     // Whoever answers late learns here that the client has left, as with a channel that was open at first.

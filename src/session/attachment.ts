@@ -1,4 +1,5 @@
 import type { Message } from "../channel/message-type.ts";
+import type { Fault } from "../protocol/control-codec.ts";
 import type { CloseRecord, ControlRecord } from "../protocol/control-record.ts";
 import type { SessionRecord } from "../protocol/record-codec.ts";
 import type { Transport } from "./transport.ts";
@@ -6,12 +7,17 @@ import type { Transport } from "./transport.ts";
 /** What is numbered: messages, and the end. */
 export type Numbered = Message | CloseRecord;
 
+type FaultName = Fault["name"];
+
 /** The part of a session that its transports talk to. */
 export type Carried<Item> = {
   /** The item of a number, on its way over this attachment. */
   take(attachment: Attachment<Item>, number: number): Item | CloseRecord | undefined;
   /** Whether what comes over this attachment counts. */
   heard(attachment: Attachment<Item>): boolean;
+  /** The peer broke the protocol over this attachment. @returns whether it carries the session, which has ended */
+  fault(attachment: Attachment<Item>, name: FaultName, reason: string): boolean;
+  acknowledge(): void;
   accept(number: number, record: Numbered): void;
   control(attachment: Attachment<Item>, record: ControlRecord): void;
   lose(attachment: Attachment<Item>): void;
@@ -47,6 +53,21 @@ export class Attachment<Item> {
     if (typeof record === "object" && "type" in record && record.type !== "close") {
       this.#session.control(this, record);
     } else if (counts) this.#session.accept(this.nextIncoming++, record);
+  }
+
+  /** Notes that the peer is alive, whatever came. */
+  heard(): void {
+    this.#session.heard(this);
+  }
+
+  /** Tells the peer what came, for want of anything else to tell. */
+  acknowledge(): void {
+    this.#session.acknowledge();
+  }
+
+  /** The peer broke the protocol. @returns false when another transport carries the session, which is none the worse */
+  fault(name: FaultName, reason: string): boolean {
+    return this.#session.fault(this, name, reason);
   }
 
   /** The transport ended, whoever ended it. */

@@ -1,26 +1,23 @@
 import { messageOverheadBytes, type SessionLimits } from "../channel/session-limits.ts";
 import type { Message } from "../channel/message-type.ts";
 import { closeCodes, type CloseName } from "../protocol/close-code.ts";
-import type { CloseRecord, ControlRecord, ResetReason } from "../protocol/control-record.ts";
+import type { CloseRecord, ControlRecord } from "../protocol/control-record.ts";
 import { AckSchedule } from "./ack-schedule.ts";
 import type { Attachment, Carried, Numbered } from "./attachment.ts";
 import type { Clock } from "./clock.ts";
+import { Ending, type SessionEnd } from "./ending.ts";
 import { Liveness } from "./liveness.ts";
 import { ReplayBuffer } from "./replay-buffer.ts";
 
-/** How a session ended: by this side, by the other one, or because it could not be kept. */
-export type SessionEnd = {
-  readonly cause: "local" | "peer" | "fault" | Exclude<ResetReason, "denied">;
-  readonly code: number;
-  readonly reason: string;
-};
+/** What ends a session at once, as the code that says so. */
+type DropName = Extract<CloseName, "expired" | "gap" | "overflow" | "fault" | "tooBig">;
 
 /** What a session tells the one who uses it. None of these may throw. */
 export type SessionEvents = {
   message(message: Message): void;
   /** Comes once. After `close` of this side, messages may still be on their way to the other one. */
   closed(end: SessionEnd): void;
-  /** Less is waiting now. */
+  /** Less is waiting now, or nothing any more. */
   acknowledged(): void;
 };
 
@@ -50,10 +47,8 @@ export abstract class BaseSession<Item> implements Carried<Item> {
   readonly #limits: SessionLimits;
   readonly #sizeOf: (item: Item) => number;
   readonly #acks: AckSchedule;
-  #state: "open" | "closing" | "over" = "open";
+  readonly #ending: Ending = new Ending();
   #liveness: Liveness | undefined;
-  #end: SessionEnd | undefined;
-  #stopWaiting: (() => void) | undefined;
 
   constructor({ limits, clock, sizeOf }: SessionOptions<Item>) {
     this.#limits = limits;
@@ -71,12 +66,12 @@ export abstract class BaseSession<Item> implements Carried<Item> {
   protected abstract controlOfRole(attachment: Attachment<Item>, record: ControlRecord): boolean;
 
   get isOpen(): boolean {
-    return this.#state === "open";
+    return this.#ending.isOpen;
   }
 
   /** Whether all is said: there is nothing to attach to. */
   get isOver(): boolean {
-    return this.#state === "over";
+    return this.#ending.isOver;
   }
 
   /** What carries the session now. A request over HTTP belongs to it if it has the number of its attach. */
@@ -86,7 +81,7 @@ export abstract class BaseSession<Item> implements Carried<Item> {
 
   /** How it was closed; undefined while it is not. */
   get end(): SessionEnd | undefined {
-    return this.#end;
+    return this.#ending.end;
   }
 
   /** Bytes that are not acknowledged. */
@@ -96,7 +91,7 @@ export abstract class BaseSession<Item> implements Carried<Item> {
 
   /** Sends, or keeps to be sent. @returns false when the session is closed, or when it ends because too much waits */
   send(item: Item): boolean {
-    if (this.#state !== "open") return false;
+    if (!this.isOpen) return false;
     const bytes = this.#sizeOf(item) + messageOverheadBytes;
     const isOverLimit = this.outgoing.count > 0 && !this.#hasRoomFor(bytes);
     // The message that goes over the limit is still kept, so that the session can be resumed; the next one is not.
@@ -113,21 +108,23 @@ export abstract class BaseSession<Item> implements Carried<Item> {
 
   /** Ends the session behind everything that was sent. @returns true only for the call that closed it */
   close(code: number, reason: string): boolean {
-    if (this.#state !== "open") return false;
-    this.#state = "closing";
-    this.#end = { cause: "local", code, reason };
-    this.#pushClose();
+    if (!this.isOpen) return false;
+    const end = { cause: "local", code, reason } as const;
     // A peer that never acknowledges the end, or never comes back, is not waited for any longer than one that is away.
-    this.#stopWaiting = this.clock.after(this.#limits.resumeWindowMs, () => this.drop("expired"));
-    this.events.closed(this.#end);
+    this.#ending.begin(
+      end,
+      this.clock.after(this.#limits.resumeWindowMs, () => this.drop("expired")),
+    );
+    this.#pushClose();
+    this.events.closed(end);
     this.current?.transport.wake();
     return true;
   }
 
   /** Ends the session at once: it cannot be kept, or the peer broke the protocol. */
-  drop(cause: "expired" | "gap" | "overflow" | "fault", reason: string = cause): void {
-    if (this.#state === "over") return;
-    this.#finish({ cause, code: closeCodes[cause], reason });
+  drop(name: DropName, reason: string = name): void {
+    if (this.isOver) return;
+    this.#finish({ cause: name === "tooBig" ? "fault" : name, code: closeCodes[name], reason });
   }
 
   /** Lets go of the present transport; the session stays. */
@@ -158,8 +155,24 @@ export abstract class BaseSession<Item> implements Carried<Item> {
     return true;
   }
 
+  fault(attachment: Attachment<Item>, name: "fault" | "tooBig", reason: string): boolean {
+    if (!this.heard(attachment)) return false;
+    this.drop(name, reason);
+    return true;
+  }
+
+  /** This side reads nothing for now: the silence is its own, and the peer is not taken for gone. */
+  pauseHearing(): void {
+    this.#liveness?.stop();
+  }
+
+  /** It reads on. */
+  resumeHearing(): void {
+    this.#liveness?.start();
+  }
+
   accept(number: number, record: Numbered): void {
-    if (this.#state === "over" || number <= this.received) return;
+    if (this.isOver || number <= this.received) return;
     if (number > this.received + 1) {
       this.drop("fault", `message ${number} came behind ${this.received}`);
       return;
@@ -169,7 +182,7 @@ export abstract class BaseSession<Item> implements Carried<Item> {
       this.#closedByPeer(record);
       return;
     }
-    if (this.#state === "open") this.events.message(record);
+    if (this.isOpen) this.events.message(record);
     if (!this.isOver) this.#acks.add(record);
   }
 
@@ -201,15 +214,15 @@ export abstract class BaseSession<Item> implements Carried<Item> {
     }
     if (number <= this.peerHas) return;
     this.peerHas = number;
-    if (this.#state === "closing" && number + 1 === this.outgoing.next) this.#release(1000, "");
+    if (this.#ending.isClosing && number + 1 === this.outgoing.next) this.#release(1000, "");
     else {
       this.#forget();
       this.events.acknowledged();
     }
   }
 
-  /** Tells the peer what came. */
-  protected acknowledge(): void {
+  /** Tells the peer what came, also if it was told before. */
+  acknowledge(): void {
     this.current?.transport.write({ type: "ack", received: this.takeReceived() });
   }
 
@@ -235,7 +248,7 @@ export abstract class BaseSession<Item> implements Carried<Item> {
     const uncertain = this.written - this.peerHas;
     this.outgoing.forgetBefore(this.written + 1);
     this.outgoing.renumber();
-    if (this.#state === "closing" && this.outgoing.count === 0) this.#pushClose();
+    if (this.#ending.isClosing && this.outgoing.count === 0) this.#pushClose();
     this.written = this.received = this.peerHas = 0;
     this.#acks.clear();
     return uncertain;
@@ -257,8 +270,7 @@ export abstract class BaseSession<Item> implements Carried<Item> {
   }
 
   #pushClose(): void {
-    const { code = 1000, reason = "" } = this.#end ?? {};
-    this.outgoing.push({ type: "close", code, reason }, messageOverheadBytes);
+    this.outgoing.push(this.#ending.record, messageOverheadBytes);
   }
 
   #closedByPeer({ code, reason }: CloseRecord): void {
@@ -268,20 +280,19 @@ export abstract class BaseSession<Item> implements Carried<Item> {
   }
 
   #finish(end: SessionEnd): void {
-    const wasOpen = this.#state === "open";
-    this.#end ??= end;
+    const wasOpen = this.#ending.decide(end);
     if (end.cause === "peer") this.#release(1000, "");
     else this.#release(end.code, end.reason);
     if (wasOpen) this.events.closed(end);
   }
 
   #release(code: number, reason: string): void {
-    this.#state = "over";
-    this.#stopWaiting?.();
+    this.#ending.finish();
     const attachment = this.current;
     this.#leave();
     this.outgoing.forgetBefore(this.outgoing.next);
     attachment?.transport.detach(code, reason);
+    this.events.acknowledged();
     this.released();
   }
 

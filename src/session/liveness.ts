@@ -13,14 +13,21 @@ export type LivenessOptions = {
 export class Liveness {
   readonly #clock: Clock;
   readonly #options: LivenessOptions;
-  #heardAtMs: number;
-  #cancel: () => void = () => undefined;
+  #heardAtMs = 0;
+  #cancel: (() => void) | undefined;
 
   constructor(clock: Clock, options: LivenessOptions) {
     this.#clock = clock;
     this.#options = options;
-    this.#heardAtMs = clock.now();
-    if (options.pingIntervalMs > 0) this.#watch(options.pingIntervalMs);
+    this.start();
+  }
+
+  /** Watches from now on. */
+  start(): void {
+    this.stop();
+    this.heard();
+    const { pingIntervalMs } = this.#options;
+    if (pingIntervalMs > 0) this.#watch(pingIntervalMs);
   }
 
   heard(): void {
@@ -28,7 +35,7 @@ export class Liveness {
   }
 
   stop(): void {
-    this.#cancel();
+    this.#cancel?.();
   }
 
   #watch(delayMs: number): void {

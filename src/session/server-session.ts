@@ -22,7 +22,6 @@ export type Attaching = {
   readonly received: number;
   readonly mode: AttachMode | undefined;
   readonly secret: string;
-  readonly maxMessageBytes: number;
   /** Undefined: resumed. */
   readonly reset: { readonly reason: ResetReason | undefined } | undefined;
 };
@@ -80,8 +79,8 @@ export class ServerSession<Item> extends BaseSession<Item> {
 
   /** Goes on over a transport whose attach is higher than all before, and answers it. */
   attach(attaching: Attaching): Attachment<Item> {
-    const { transport, attach, received, mode, secret, maxMessageBytes, reset } = attaching;
-    const { pingIntervalMs, pongTimeoutMs, pollHoldMs, resumeWindowMs } = this.#limits;
+    const { transport, attach, received, mode, secret, reset } = attaching;
+    const { pingIntervalMs, pongTimeoutMs, pollHoldMs, resumeWindowMs, maxMessageBytes } = this.#limits;
     this.acknowledged(received);
     const attachment = new Attachment<Item>(this, transport, attach);
     if (this.isOver) return attachment;

@@ -14,7 +14,6 @@ export type RegistryOptions<Item, Hash> = SessionOptions<Item> & {
   readonly secrets: SecretTools<Hash>;
   /** 128 random bits, of the letters that a token may have. */
   readonly createId: () => string;
-  readonly maxMessageBytes: number;
   /** A session begins: called once for each, while its first transport carries it. */
   readonly opened: (session: ServerSession<Item>) => SessionEvents;
 };
@@ -24,6 +23,9 @@ export type Refusal = { readonly code: number; readonly reason: string };
 
 /** Who asks: a session belongs to one owner, and is `denied` to all others. */
 export type AttachRequest = { readonly record: AttachRecord; readonly owner: string; readonly transport: Transport };
+
+/** What an attach got. */
+export type Carrying<Item> = { readonly session: ServerSession<Item>; readonly attachment: Attachment<Item> };
 
 type Kept<Item, Hash> = {
   readonly session: ServerSession<Item>;
@@ -67,7 +69,7 @@ export class SessionRegistry<Item, Hash> {
   }
 
   /** Resumes the session that an attach names, or says why not and opens another. */
-  attach(request: AttachRequest): Attachment<Item> | Refusal {
+  attach(request: AttachRequest): Carrying<Item> | Refusal {
     const { record, owner } = request;
     const named = record.session === undefined ? undefined : this.#sessions.get(record.session);
     // Before its secret is looked at: a late one has an old secret, and must not open a session as one who is denied.
@@ -78,10 +80,14 @@ export class SessionRegistry<Item, Hash> {
     return this.#attachToNew(request, reason);
   }
 
-  /** The session that a poll or a send belongs to. Undefined: there is none for these credentials. */
-  find({ session, secret }: SessionCredentials, owner: string): ServerSession<Item> | undefined {
+  /**
+   * The session that a poll or a send belongs to. Undefined: there is none for these credentials.
+   *
+   * Whose it is was asked when it was attached to; only who attached has the present secret.
+   */
+  find({ session, secret }: SessionCredentials): ServerSession<Item> | undefined {
     const kept = this.#sessions.get(session);
-    return kept !== undefined && kept.owner === owner && kept.secret.check(secret) ? kept.session : undefined;
+    return kept?.secret.check(secret) === true ? kept.session : undefined;
   }
 
   /** Why the session that an attach names cannot be resumed. Undefined: it can, or none is named. */
@@ -98,7 +104,7 @@ export class SessionRegistry<Item, Hash> {
     return id === undefined ? 0 : (this.#ended.get(id)?.highestAttach ?? 0);
   }
 
-  #attachToNew(request: AttachRequest, reason: ResetReason | undefined): Attachment<Item> | Refusal {
+  #attachToNew(request: AttachRequest, reason: ResetReason | undefined): Carrying<Item> | Refusal {
     const { key, attach } = request.record;
     if (key === undefined) return unknown;
     const opened = this.#byKey.get(key);
@@ -109,26 +115,26 @@ export class SessionRegistry<Item, Hash> {
     if (!hasRoom) return busy;
     const kept = opened ?? this.#create(key, request.owner);
     // The client has nothing of this session yet, whatever it has of the one it named.
-    const attachment = this.#attach(kept, request, { reason });
+    const carrying = this.#attach(kept, request, { reason });
     // Behind the attach, so that what is sent when it opens is not held to belong to a client that is away.
     if (opened === undefined) kept.session.open(this.#options.opened(kept.session));
-    return attachment;
+    return carrying;
   }
 
   #attach(
     { session, secret }: Kept<Item, Hash>,
     { record, transport }: AttachRequest,
     reset: { readonly reason: ResetReason | undefined } | undefined,
-  ): Attachment<Item> {
-    return session.attach({
+  ): Carrying<Item> {
+    const attachment = session.attach({
       transport,
       attach: record.attach,
       received: reset === undefined ? record.received : 0,
       mode: record.mode,
       secret: secret.rotate(),
-      maxMessageBytes: this.#options.maxMessageBytes,
       reset,
     });
+    return { session, attachment };
   }
 
   #create(key: string, owner: string): Kept<Item, Hash> {

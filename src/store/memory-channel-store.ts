@@ -190,7 +190,9 @@ export class MemoryChannelStore<Attachment = undefined> {
 }
 
 function deliver(channel: BaseChannel, payload: Payload, close: boolean | undefined): void {
-  contain(channel, () => channel.sendShared(payload, close ?? channel.kind === "long-polling"));
+  contain(channel, () =>
+    channel.sendShared(payload, close ?? (channel.closesBySend && channel.kind === "long-polling")),
+  );
 }
 
 function isBroadcastFunction<Attachment>(value: unknown): value is BroadcastFunction<Attachment> {

@@ -10,7 +10,7 @@ export type Pace = {
   /** Whether messages still have a receiver. */
   readonly isOpen: boolean;
   /** So many messages wait for it that no further one may. */
-  readonly isMailboxFull: boolean;
+  readonly isReadingPaused: boolean;
   /** Pauses or resumes the socket: {@link Reader.isBehind} has changed. */
   adjustReading(): void;
 };
@@ -80,7 +80,7 @@ export class InflatingReader implements Reader, MessageExtension {
       if (isLast) this.#inflateMessage(done);
       else done(null, noData);
     };
-    if (this.#pace.isOpen && this.#pace.isMailboxFull) this.#keptBack = next;
+    if (this.#pace.isOpen && this.#pace.isReadingPaused) this.#keptBack = next;
     else this.#soon(next);
   }
 

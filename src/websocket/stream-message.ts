@@ -1,14 +1,18 @@
 import { invalidArgument } from "../channel/errors.ts";
 import type { Limits } from "../channel/limits.ts";
-import type { Outbox } from "../channel/outbox.ts";
 import type { StreamSink } from "../channel/stream-body.ts";
 
 /**
  * Makes one message of a stream: it is read whole first, because a frame tells its length before its payload.
  *
+ * @param ready - resolves when all before it has left, or may wait no longer
  * @param complete - gets the message when all before it has left, so that the whole of it is accepted
  */
-export function streamMessage(outbox: Outbox, limits: Limits, complete: (message: Buffer) => void): StreamSink {
+export function streamMessage(
+  ready: () => Promise<void>,
+  limits: Limits,
+  complete: (message: Buffer) => void,
+): StreamSink {
   const pieces: Buffer[] = [];
   let bytes = 0;
   return {
@@ -21,7 +25,7 @@ export function streamMessage(outbox: Outbox, limits: Limits, complete: (message
       // Its source may use the buffer again for the next one.
       pieces.push(Buffer.from(piece));
     },
-    ready: () => outbox.flushed(),
+    ready,
     end: () => complete(Buffer.concat(pieces, bytes)),
   };
 }

@@ -44,6 +44,7 @@ export class WebSocketChannel extends BaseChannel implements Watched, MailboxLis
   readonly #outbox: Outbox;
   readonly #reader: Reader;
   readonly #mailbox: Mailbox;
+  #isReadingPaused = false;
   /** There while reading is paused for a slow handler. */
   #stallWatch: StallWatch | undefined;
   #hasStarted = false;
@@ -70,8 +71,8 @@ export class WebSocketChannel extends BaseChannel implements Watched, MailboxLis
     return true;
   }
 
-  get isMailboxFull(): boolean {
-    return this.#stallWatch !== undefined;
+  get isReadingPaused(): boolean {
+    return this.#isReadingPaused;
   }
 
   /** Writes the 101, everything that was sent so far behind it, and begins to read. */
@@ -135,7 +136,7 @@ export class WebSocketChannel extends BaseChannel implements Watched, MailboxLis
 
   override fail(): void {
     if (this.closed !== undefined) return;
-    this.#closeWith(1011, closedHere(1011));
+    this.closeWith(1011, closedHere(1011));
   }
 
   receivedMessage(message: Message): void {
@@ -162,20 +163,32 @@ export class WebSocketChannel extends BaseChannel implements Watched, MailboxLis
   receivedViolation(code: number, rule: string): void {
     this.report(new ChannelErrorOf("PEER_FAULT", { rule, remoteAddress: this.#socket.remoteAddress ?? "" }));
     this.#hasReceivedClose = true;
-    this.#closeWith(code, closedWith(statusOf(code), code, "", false), false);
+    this.closeWith(code, closedWith(statusOf(code), code, "", false), false);
   }
 
   mailboxFull(): void {
     if (!this.isOpen) return;
-    // While nothing is read, nothing is heard: the peer must not be taken for dead.
-    this.#options.heartbeat.forget(this);
     const { receiveStallTimeoutMs } = this.environment.limits;
     this.#stallWatch = new StallWatch(this.#mailbox, receiveStallTimeoutMs, () => this.overflow());
-    this.adjustReading();
+    this.pauseReading();
   }
 
   mailboxHasRoom(): void {
-    if (this.#stallWatch === undefined) return;
+    this.resumeReading();
+  }
+
+  /** What the client sends stays with the network. */
+  pauseReading(): void {
+    this.#isReadingPaused = true;
+    // While nothing is read, nothing is heard: the peer must not be taken for dead.
+    this.#options.heartbeat.forget(this);
+    this.adjustReading();
+  }
+
+  /** Takes {@link pauseReading} back. */
+  resumeReading(): void {
+    if (!this.#isReadingPaused) return;
+    this.#isReadingPaused = false;
     this.#stopStallWatch();
     if (this.closed === undefined) this.#options.heartbeat.watch(this);
     this.#reader.resume();
@@ -186,7 +199,7 @@ export class WebSocketChannel extends BaseChannel implements Watched, MailboxLis
   adjustReading(): void {
     // Whoever ends a socket reads what still comes, and throws it away.
     if (this.#socket.writableEnded) return;
-    if (this.isMailboxFull || this.#reader.isBehind) this.#socket.pause();
+    if (this.#isReadingPaused || this.#reader.isBehind) this.#socket.pause();
     else this.#socket.resume();
   }
 
@@ -199,7 +212,7 @@ export class WebSocketChannel extends BaseChannel implements Watched, MailboxLis
   }
 
   protected override overflow(): void {
-    this.#closeWith(1013, closedWith("overflow", 1013, "", false));
+    this.closeWith(1013, closedWith("overflow", 1013, "", false));
   }
 
   protected override check({ headers }: Outgoing): void {
@@ -213,7 +226,7 @@ export class WebSocketChannel extends BaseChannel implements Watched, MailboxLis
       this.#transmitStream(body, close);
       return true;
     }
-    if (body !== undefined && !this.#transmitMessage(body)) return false;
+    if (body !== undefined && !this.transmitMessage(body)) return false;
     if (close) this.end(1000, "");
     return true;
   }
@@ -225,10 +238,11 @@ export class WebSocketChannel extends BaseChannel implements Watched, MailboxLis
   }
 
   protected override end(code: number, reason: string): void {
-    this.#closeWith(code, closedHere(code, reason));
+    this.closeWith(code, closedHere(code, reason));
   }
 
-  #transmitMessage(message: Message): boolean {
+  /** @returns false when there was no room for it: then it is closed */
+  protected transmitMessage(message: Message): boolean {
     if (appendMessage(this, this.#outbox, message, this.#options.deflater)) return true;
     this.overflow();
     return false;
@@ -241,9 +255,13 @@ export class WebSocketChannel extends BaseChannel implements Watched, MailboxLis
   }
 
   #transmitStream(body: StreamBody, close: boolean): void {
-    const sink = streamMessage(this.#outbox, this.environment.limits, (message) => {
-      if (this.#transmitMessage(message) && close) this.end(1000, "");
-    });
+    const sink = streamMessage(
+      () => this.#outbox.flushed(),
+      this.environment.limits,
+      (message) => {
+        if (this.transmitMessage(message) && close) this.end(1000, "");
+      },
+    );
     this.streams.pump(body, sink);
   }
 
@@ -253,7 +271,8 @@ export class WebSocketChannel extends BaseChannel implements Watched, MailboxLis
     this.#reader.read(chunk);
   }
 
-  #closeWith(code: number, closed: ClosedWith, dropsQueued = true): void {
+  /** Sends a Close frame and ends. The first call decides how. */
+  protected closeWith(code: number, closed: ClosedWith, dropsQueued = true): void {
     this.shut();
     this.#sendClose(encodeClose(code, closed.detail.reason));
     this.#finish(closed, dropsQueued);
@@ -272,7 +291,7 @@ export class WebSocketChannel extends BaseChannel implements Watched, MailboxLis
     // A channel that was closed before its 101 waits for the answer from then on: the handler may take its time.
     if (!this.#hasStarted) return;
     // Reading may be paused for a slow handler. What comes now is for none, and our Close must get its answer.
-    this.mailboxHasRoom();
+    this.resumeReading();
     const isPatient = this.closed?.status !== "overflow";
     this.#stopAwaiting ??= awaitClose(this.#socket, this.#outbox, this.environment.limits, isPatient);
   }

@@ -154,7 +154,6 @@ class Talk {
     };
     this.registry = new SessionRegistry<Message, string>({
       ...shared,
-      maxMessageBytes: 1_048_576,
       createId: () => "jKx2mVqg8TzLw0nYbR4c1A",
       secrets: {
         create: () => `${++this.#tokens}WqTn5sYb0rVgUe7oXzKd3cJhMfLpAiQx9SvRu2wGy4`,
@@ -306,7 +305,7 @@ class Socket {
       if (typeof record === "object" && "type" in record && record.type === "attach") {
         const result = this.#talk.registry.attach({ record, owner: "", transport: down });
         assert.ok(!("code" in result));
-        this.#down = result;
+        this.#down = result.attachment;
       } else this.#down?.receive(record);
     });
     const toClient = this.#carry("←", (record) => this.#up?.receive(record));

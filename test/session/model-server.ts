@@ -175,7 +175,7 @@ export class ModelServer {
     };
     this.#options = { ...given, clock };
     this.registry = new SessionRegistry<Message, string>({
-      limits: given.limits,
+      limits: { ...given.limits, maxMessageBytes },
       clock,
       sizeOf: (message) => Buffer.byteLength(message),
       secrets: {
@@ -184,7 +184,6 @@ export class ModelServer {
         isEqual: (one, other) => one === other,
       },
       createId: given.createToken,
-      maxMessageBytes,
       opened: (session) => this.#opened(session),
     });
   }
@@ -235,7 +234,7 @@ export class ModelServer {
       };
       return;
     }
-    const session = named === undefined ? undefined : this.registry.find(named, "owner");
+    const session = named === undefined ? undefined : this.registry.find(named);
     const attachment = session?.attachment;
     if (session === undefined) refuse(closeCodes.unknown);
     else if (head.type === "poll" && attachment?.number === head.attach) {
@@ -257,9 +256,9 @@ export class ModelServer {
       else carrier.detach(result.code, result.reason);
       return undefined;
     }
-    carrier.attachment = result;
+    carrier.attachment = result.attachment;
     carrier.wake();
-    return result;
+    return result.attachment;
   }
 
   #opened(

@@ -1,6 +1,6 @@
 import type { SessionLimits } from "../../src/channel/session-limits.ts";
 import type { Message } from "../../src/channel/message-type.ts";
-import type { SessionEnd } from "../../src/session/base-session.ts";
+import type { SessionEnd } from "../../src/session/ending.ts";
 import type { Attached } from "../../src/session/client-session.ts";
 import type { ServerSession } from "../../src/session/server-session.ts";
 

@@ -1,4 +1,4 @@
-import type { SessionLimits } from "../../src/channel/session-limits.ts";
+import { defaultSessionLimits, type SessionLimits } from "../../src/channel/session-limits.ts";
 import type { Message } from "../../src/channel/message-type.ts";
 import { Random } from "../support/random.ts";
 import { ModelClient } from "./model-client.ts";
@@ -38,6 +38,7 @@ class Run {
     this.#random = random;
     this.#faults = { rate: random.pick([0, 0.05, 0.3, 0.6]), isDown: false };
     this.#limits = {
+      ...defaultSessionLimits,
       maxUnacknowledgedBytes: random.pick([3000, 8000]),
       maxReplayBytes: random.pick([1500, 3000]),
       maxReplayMessages: random.pick([6, 20]),

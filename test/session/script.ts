@@ -2,10 +2,11 @@ import { defaultSessionLimits, type SessionLimits } from "../../src/channel/sess
 import type { Message } from "../../src/channel/message-type.ts";
 import type { AttachRecord, ControlRecord } from "../../src/protocol/control-record.ts";
 import type { Attachment } from "../../src/session/attachment.ts";
-import type { SessionEnd, SessionEvents } from "../../src/session/base-session.ts";
+import type { SessionEvents } from "../../src/session/base-session.ts";
 import { type Attached, ClientSession } from "../../src/session/client-session.ts";
+import type { SessionEnd } from "../../src/session/ending.ts";
 import type { ServerSession } from "../../src/session/server-session.ts";
-import { type Refusal, SessionRegistry } from "../../src/session/session-registry.ts";
+import { type Carrying, type Refusal, SessionRegistry } from "../../src/session/session-registry.ts";
 import type { Transport } from "../../src/session/transport.ts";
 import { VirtualClock } from "./virtual-clock.ts";
 
@@ -57,10 +58,9 @@ export class ScriptedServer {
     opened: (session: ServerSession<Message>) => void = () => undefined,
   ) {
     this.registry = new SessionRegistry<Message, string>({
-      limits: { ...defaultSessionLimits, ...limits },
+      limits: { ...defaultSessionLimits, maxMessageBytes: 1000, ...limits },
       clock: this.clock,
       sizeOf: (message) => Buffer.byteLength(message),
-      maxMessageBytes: 1000,
       createId: () => this.#token("session"),
       secrets: { create: () => this.#token("secret"), hash: (secret) => `#${secret}`, isEqual: (a, b) => a === b },
       opened: (session) => {
@@ -74,13 +74,13 @@ export class ScriptedServer {
   attach(record: Partial<AttachRecord>, owner = "ada"): Attempt {
     const { transport, result } = this.tryAttach(record, owner);
     if ("code" in result) throw new Error(`refused: ${result.code}`);
-    return { transport, attachment: result };
+    return { transport, attachment: result.attachment };
   }
 
   tryAttach(
     record: Partial<AttachRecord>,
     owner = "ada",
-  ): { transport: NotedTransport; result: Attachment<Message> | Refusal } {
+  ): { transport: NotedTransport; result: Carrying<Message> | Refusal } {
     const transport = new NotedTransport();
     const full: AttachRecord = { type: "attach", attach: 1, received: 0, key, ...record };
     return { transport, result: this.registry.attach({ record: full, owner, transport }) };

@@ -1,0 +1,111 @@
+import { checkOptions } from "../channel/check-options.ts";
+import type { HeaderFields } from "../channel/data.ts";
+import { ChannelErrorOf, type ErrorListener, invalidArgument } from "../channel/errors.ts";
+import { resolveSessionLimits } from "../channel/limits.ts";
+import type { SessionLimits } from "../channel/session-limits.ts";
+import { protocolField } from "../protocol/http-fields.ts";
+import { containListener } from "../server/report.ts";
+import { ServedRequest } from "../server/served-request.ts";
+import type { Authorize } from "./admission.ts";
+import type { SessionChannel } from "./server-session-channel.ts";
+import { SessionHost, type UseSession } from "./session-host.ts";
+import { SessionRequests } from "./session-requests.ts";
+import { SessionSockets, speaksSessions } from "./session-sockets.ts";
+
+/** What `createSessions` takes. */
+export type SessionsOptions<User> = {
+  /**
+   * Says whose session it is, each time that a client attaches: over a new transport, after a loss, by whatever transport.
+   * Nothing or false, and what throws, refuse the client with 4501. A token of the client stands in the Authorization
+   * field of the request. Default: everybody gets a session, and its `attachment` is undefined.
+   */
+  readonly authorize?: Authorize<User>;
+  /**
+   * Who a user is: a session is `denied` to all others. Default: the user itself if it is text or a number, else its `id`.
+   */
+  readonly identify?: (user: User) => string;
+  /** Bounds that differ from `defaultSessionLimits`. */
+  readonly limits?: Partial<SessionLimits>;
+  /** Where faults of sessions are reported. Default: where the server reports its own. */
+  readonly onError?: ErrorListener;
+};
+
+/** What `accept` takes besides. */
+export type AcceptOptions = {
+  /** Further header fields of the 101 of a WebSocket. */
+  readonly headers?: HeaderFields;
+};
+
+/** The sessions of an application. */
+export type Sessions<User = undefined> = Iterable<SessionChannel<User>> & {
+  /**
+   * Answers a request of the session protocol: gives it a new session, resumes one, or takes or sends its messages.
+   *
+   * A request that does not speak the protocol is refused: ask {@link accepts} where others come, too.
+   *
+   * @param use - called once for each new session, as soon as its first transport carries it
+   * @throws ChannelError `CHANNEL_UNAVAILABLE` for a request that is not being served here, or is answered
+   */
+  accept(request: Request, use: UseSession<User>, options?: AcceptOptions): Response | Promise<Response>;
+  /** Whether a request speaks the session protocol; another can be served as a plain channel on the same route. */
+  accepts(request: Request): boolean;
+  /** An open session by the id of its channel. */
+  get(id: string): SessionChannel<User> | undefined;
+  /** How many sessions are open, those of clients that are away among them. */
+  readonly size: number;
+};
+
+const optionNames = ["authorize", "identify", "limits", "onError"];
+
+/**
+ * Keeps sessions: conversations that outlive their transports.
+ *
+ * Each is a channel that lasts until either side closes it, or its client stays away for longer than
+ * `limits.resumeWindowMs`. Meanwhile WebSockets, streams and long polls come and go, and each message arrives once.
+ *
+ * @throws ChannelError `INVALID_ARGUMENT` for options that cannot be
+ */
+export function createSessions<User = undefined>(options: SessionsOptions<User> = {}): Sessions<User> {
+  checkOptions("options", options, optionNames);
+  const { authorize, identify, limits = {}, onError } = options;
+  for (const [name, given] of Object.entries({ authorize, identify, onError })) {
+    if (given !== undefined && typeof given !== "function") throw invalidArgument(name, "a function", given);
+  }
+  const report = onError === undefined ? undefined : containListener(onError);
+  return sessionsOf(new SessionHost<User>({ limits: resolveSessionLimits(limits), authorize, identify, report }));
+}
+
+function sessionsOf<User>(host: SessionHost<User>): Sessions<User> {
+  const requests = new SessionRequests(host);
+  const sockets = new SessionSockets(host);
+  return {
+    accept(request, use, options = {}) {
+      if (typeof use !== "function") throw invalidArgument("use", "a function that takes a channel", use);
+      checkOptions("options", options, ["headers"]);
+      const { message, opening } = ServedRequest.lookInto(request) ?? {};
+      if (message === undefined || opening === undefined) {
+        throw new ChannelErrorOf("CHANNEL_UNAVAILABLE", {
+          reason: "pass the request that the handler was given, once",
+        });
+      }
+      const { offeredProtocols, environment, isOriginAllowed } = opening;
+      if (offeredProtocols !== undefined) return sockets.accept(request, offeredProtocols, use, options);
+      if (request.method !== "POST") return new Response(null, { status: 405, headers: { Allow: "POST" } });
+      // No form can set the field, and no page of another origin without asking first.
+      if (message.headers[protocolField] === undefined || !isOriginAllowed) return new Response(null, { status: 403 });
+      return requests.accept(request, { message, environment }, use);
+    },
+    accepts(request) {
+      const { message, opening } = ServedRequest.lookInto(request) ?? {};
+      if (message === undefined || opening === undefined) return false;
+      const { offeredProtocols } = opening;
+      if (offeredProtocols !== undefined) return speaksSessions(offeredProtocols);
+      return request.method === "POST" && message.headers[protocolField] !== undefined;
+    },
+    get: (id) => host.channels.get(id),
+    get size() {
+      return host.channels.size;
+    },
+    [Symbol.iterator]: () => host.channels.values(),
+  };
+}

@@ -1,0 +1,39 @@
+import type { ChannelKind } from "../channel/channel.ts";
+import type { ControlRecord } from "../protocol/control-record.ts";
+import type { Attachment } from "../session/attachment.ts";
+import type { Refusal } from "../session/session-registry.ts";
+import type { Item } from "./item.ts";
+import type { Intake, ServerTransport } from "./server-transport.ts";
+
+/** A series of requests that carries a session: its upstream is the same, however the downstream is made. */
+export abstract class HttpTransport implements ServerTransport {
+  #intake: Intake | undefined;
+
+  abstract readonly kind: ChannelKind;
+  abstract wake(): void;
+  abstract write(record: ControlRecord): void;
+  abstract detach(code: number, reason: string): void;
+  protected abstract carried(attachment: Attachment<Item>): void;
+
+  /** Where what its requests send goes; undefined when the session is closed already. */
+  get intake(): Intake | undefined {
+    return this.#intake;
+  }
+
+  carry(attachment: Attachment<Item>, intake: Intake | undefined): void {
+    this.#intake = intake;
+    this.carried(attachment);
+  }
+
+  turnAway({ code, reason }: Refusal): void {
+    this.detach(code, reason);
+  }
+
+  pauseReading(): void {
+    // Each request that sends asks the channel whether there is room, and waits for its answer.
+  }
+
+  resumeReading(): void {
+    // As above.
+  }
+}

@@ -1,0 +1,111 @@
+import { Payload } from "../channel/payload.ts";
+import { flushAtEndOfTurn, type Flushable } from "../channel/turn.ts";
+import { closeCodes } from "../protocol/close-code.ts";
+import type { ControlRecord } from "../protocol/control-record.ts";
+import type { Attachment } from "../session/attachment.ts";
+import type { Clock } from "../session/clock.ts";
+import type { Refusal } from "../session/session-registry.ts";
+import { HttpTransport } from "./http-transport.ts";
+import { type Item, recordOf, recordOfShared } from "./item.ts";
+import type { SessionResponse } from "./session-response.ts";
+
+/** The downstream of a session as a response for each poll. */
+export class PollTransport extends HttpTransport implements Flushable {
+  readonly kind = "long-polling";
+  readonly #clock: Clock;
+  readonly #holdMs: number;
+  /** The response that waits for something to answer. That to the attach comes first, and does not wait. */
+  #parked: SessionResponse | undefined;
+  #attachment: Attachment<Item> | undefined;
+  #controls: ControlRecord[] = [];
+  #isScheduled = false;
+  #stopHolding: (() => void) | undefined;
+  #end: Refusal | undefined;
+
+  constructor(response: SessionResponse, clock: Clock, holdMs: number) {
+    super();
+    this.#clock = clock;
+    this.#holdMs = holdMs;
+    this.#parked = response;
+    response.carrier = this;
+  }
+
+  /** Holds the response to a poll, and answers the one before, which nobody waits for any more. */
+  park(response: SessionResponse): void {
+    this.#takeParked()?.acknowledge({ type: "ping" });
+    if (this.#end !== undefined) {
+      response.refuse(this.#end);
+      return;
+    }
+    this.#parked = response;
+    response.carrier = this;
+    response.onDeparture({ departed: () => this.#departed(response) });
+    this.#stopHolding = this.#clock.after(this.#holdMs, () => this.write({ type: "ping" }));
+    this.wake();
+  }
+
+  protected override carried(attachment: Attachment<Item>): void {
+    this.#attachment = attachment;
+    this.wake();
+  }
+
+  wake(): void {
+    if (this.#parked === undefined || this.#isScheduled) return;
+    this.#isScheduled = true;
+    // All that is sent in a turn goes in one answer: the next message would have to wait for the next poll.
+    flushAtEndOfTurn(this);
+  }
+
+  /** What comes while no poll is held is not needed: the next poll, and each answer to a send, says as much. */
+  write(record: ControlRecord): void {
+    if (this.#parked === undefined) return;
+    this.#controls.push(record);
+    this.wake();
+  }
+
+  detach(code: number, reason: string): void {
+    this.#end = { code, reason };
+    this.#takeParked()?.refuse({ code, reason });
+  }
+
+  goAway(): void {
+    this.#attachment?.lost();
+    this.detach(closeCodes.shutdown, "shutdown");
+  }
+
+  endTurn(): void {
+    this.#isScheduled = false;
+    const response = this.#parked;
+    if (response === undefined) return;
+    const records = this.#takeRecords(response.environment.limits.softBufferedBytes);
+    if (records.length > 0) this.#takeParked()?.answer(Buffer.concat(records));
+  }
+
+  /** @param mostBytes - about so many in one answer: the rest comes with the next, when the client has read these */
+  #takeRecords(mostBytes: number): Buffer[] {
+    const records = this.#controls.map((record) => recordOf(record));
+    this.#controls = [];
+    for (let bytes = 0; bytes < mostBytes;) {
+      const item = this.#attachment?.next();
+      if (item === undefined) break;
+      const record = item instanceof Payload ? item.encodedBy(recordOfShared) : recordOf(item);
+      bytes += record.length;
+      records.push(record);
+    }
+    return records;
+  }
+
+  #takeParked(): SessionResponse | undefined {
+    const response = this.#parked;
+    this.#parked = undefined;
+    this.#controls = [];
+    this.#stopHolding?.();
+    this.#stopHolding = undefined;
+    return response;
+  }
+
+  /** Its client has left, or comes with another poll: that the transport is gone shows by there being none. */
+  #departed(response: SessionResponse): void {
+    if (this.#parked === response) this.#takeParked();
+  }
+}

@@ -1,0 +1,207 @@
+import { BaseChannel } from "../channel/base-channel.ts";
+import type { Channel, ChannelKind } from "../channel/channel.ts";
+import { isStream } from "../channel/data.ts";
+import type { Environment } from "../channel/environment.ts";
+import { ChannelErrorOf } from "../channel/errors.ts";
+import { Mailbox, type MailboxListener } from "../channel/mailbox.ts";
+import type { Message } from "../channel/message-type.ts";
+import type { Outgoing } from "../channel/outgoing.ts";
+import type { Payload } from "../channel/payload.ts";
+import type { SessionLimits } from "../channel/session-limits.ts";
+import { closedHere, type ClosedWith, closedWith, statusOf } from "../channel/status.ts";
+import { headerLines } from "../http/head.ts";
+import { closeCodes } from "../protocol/close-code.ts";
+import type { SessionEnd } from "../session/ending.ts";
+import type { ServerSession } from "../session/server-session.ts";
+import { StallWatch } from "../websocket/stall-watch.ts";
+import { streamMessage } from "../websocket/stream-message.ts";
+import type { Item } from "./item.ts";
+import type { Intake, ServerTransport } from "./server-transport.ts";
+import { SessionOutput } from "./session-output.ts";
+
+/**
+ * A conversation that outlives its transports: a `Channel` like any other, until the session ends.
+ *
+ * `kind` and `isWebSocket` are those of what carries it now, or did last; `bufferedAmount` is what the client has not
+ * acknowledged; a send never closes it unless it says so; `status` and `headers` of what is sent are dropped.
+ */
+export type SessionChannel<User = undefined> = Channel & {
+  /** Whose session it is: what `authorize` said at the latest attach. */
+  readonly attachment: User;
+};
+
+/** What the channel of a session is made of. */
+export type SessionParts<User> = {
+  readonly session: ServerSession<Item>;
+  readonly limits: SessionLimits;
+  readonly environment: Environment;
+  readonly remoteAddress: string;
+  readonly user: User;
+};
+
+/** The channel of a session. */
+export class ServerSessionChannel<User> extends BaseChannel implements SessionChannel<User>, MailboxListener, Intake {
+  attachment: User;
+  readonly #session: ServerSession<Item>;
+  readonly #remoteAddress: string;
+  readonly #mailbox: Mailbox;
+  readonly #output: SessionOutput;
+  #transport: ServerTransport | undefined;
+  /** There while transports are paused for a slow handler. */
+  #stallWatch: StallWatch | undefined;
+  #whenRoom: (() => void)[] | undefined;
+
+  constructor(request: Request, { session, limits, environment, remoteAddress, user }: SessionParts<User>) {
+    super(request, environment);
+    this.attachment = user;
+    this.#session = session;
+    this.#remoteAddress = remoteAddress;
+    this.#mailbox = new Mailbox(environment.limits, this);
+    this.#output = new SessionOutput(session, limits, environment.limits.softBufferedBytes);
+  }
+
+  override get id(): string {
+    return this.#session.id;
+  }
+
+  override get kind(): ChannelKind {
+    return this.#transport?.kind ?? "websocket";
+  }
+
+  override get isWebSocket(): boolean {
+    return this.kind === "websocket";
+  }
+
+  override get closesBySend(): boolean {
+    return false;
+  }
+
+  get isFull(): boolean {
+    return this.#stallWatch !== undefined;
+  }
+
+  /** A transport carries the session from here on. */
+  carriedBy(transport: ServerTransport, user: User): void {
+    this.attachment = user;
+    this.#transport = transport;
+    if (this.isFull) this.#pause();
+  }
+
+  /** From now on messages go to the receive handler, or are dropped if there is none: `use` is done. */
+  startReceiving(): void {
+    this.#mailbox.start(this.receiveHandler);
+  }
+
+  received(message: Message): void {
+    if (this.isOpen) this.#mailbox.deliver(message);
+  }
+
+  acknowledged(): void {
+    this.#output.acknowledged();
+  }
+
+  sessionEnded(end: SessionEnd): void {
+    if (end.cause === "fault") {
+      this.report(new ChannelErrorOf("PEER_FAULT", { rule: end.reason, remoteAddress: this.#remoteAddress }));
+    }
+    this.finish(closedBy(end), end.cause !== "peer");
+    this.#becameFree();
+  }
+
+  override fail(): void {
+    if (this.closed !== undefined) return;
+    this.shut();
+    this.end(1011, "");
+  }
+
+  whenRoom(callback: () => void): void {
+    if (this.isFull) (this.#whenRoom ??= []).push(callback);
+    else callback();
+  }
+
+  mailboxFull(): void {
+    if (!this.isOpen) return;
+    const { receiveStallTimeoutMs } = this.environment.limits;
+    this.#stallWatch = new StallWatch(this.#mailbox, receiveStallTimeoutMs, () => {
+      this.#session.drop("overflow", "a receive handler did not finish");
+    });
+    this.#pause();
+  }
+
+  mailboxHasRoom(): void {
+    this.#becameFree();
+  }
+
+  protected override get mailbox(): Mailbox {
+    return this.#mailbox;
+  }
+
+  protected override get outbox(): SessionOutput {
+    return this.#output;
+  }
+
+  protected override overflow(): void {
+    this.#session.drop("overflow");
+  }
+
+  protected override check({ headers }: Outgoing): void {
+    if (headers === undefined) return;
+    // Dropped, but not unseen: what HTTP refuses is refused here too, so that a handler works for both or for none.
+    for (const line of headerLines(headers)) void line;
+  }
+
+  protected override transmit({ body }: Outgoing, close: boolean): boolean {
+    if (isStream(body)) {
+      const sink = streamMessage(
+        () => this.#output.drained(),
+        this.environment.limits,
+        (message) => this.#send(message, close),
+      );
+      this.streams.pump(body, sink);
+      return true;
+    }
+    // A copy of bytes, since their owner could still change them before they are acknowledged.
+    return this.#send(body instanceof Uint8Array ? Buffer.from(body) : body, close);
+  }
+
+  protected override transmitShared(payload: Payload, close: boolean): boolean {
+    return this.#send(payload, close);
+  }
+
+  protected override end(code: number, reason: string): void {
+    this.#session.close(code, reason);
+  }
+
+  #send(item: Item | undefined, close: boolean): boolean {
+    if (item !== undefined && !this.#session.send(item)) return false;
+    if (close) this.end(1000, "");
+    return true;
+  }
+
+  #pause(): void {
+    // What carries the session reads nothing, so nothing is heard: the client must not be taken for dead.
+    this.#session.pauseHearing();
+    this.#transport?.pauseReading();
+  }
+
+  #becameFree(): void {
+    if (this.#stallWatch === undefined) return;
+    this.#stallWatch.stop();
+    this.#stallWatch = undefined;
+    this.#session.resumeHearing();
+    this.#transport?.resumeReading();
+    const callbacks = this.#whenRoom ?? [];
+    this.#whenRoom = undefined;
+    for (const callback of callbacks) callback();
+  }
+}
+
+/** The end of a session as its close handler is told of it. */
+function closedBy({ cause, code, reason }: SessionEnd): ClosedWith {
+  if (cause === "local") return closedHere(code, reason);
+  if (cause === "peer") return closedWith(statusOf(code), code, reason);
+  if (cause === "overflow") return closedWith("overflow", code, reason, false);
+  if (cause === "fault")
+    return closedWith(code === closeCodes.tooBig ? "message-too-big" : "protocol-error", code, reason, false);
+  return closedWith("abnormal", code, reason, false);
+}

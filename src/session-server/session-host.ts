@@ -1,0 +1,153 @@
+import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import type { Environment } from "../channel/environment.ts";
+import type { ErrorListener } from "../channel/errors.ts";
+import type { SessionLimits } from "../channel/session-limits.ts";
+import type { AttachRecord } from "../protocol/control-record.ts";
+import { runUse } from "../server/opening.ts";
+import { ServedRequest } from "../server/served-request.ts";
+import type { SessionEvents } from "../session/base-session.ts";
+import type { ServerSession } from "../session/server-session.ts";
+import { SessionRegistry } from "../session/session-registry.ts";
+import { Derived } from "./derived.ts";
+import { Admission, type Admitted, type Authorize } from "./admission.ts";
+import { type Item, sizeOf } from "./item.ts";
+import { ServerSessionChannel, type SessionChannel } from "./server-session-channel.ts";
+import type { ServerTransport } from "./server-transport.ts";
+import { WheelClock } from "./wheel-clock.ts";
+
+/** What an application does with the channel of a session, once for each. */
+export type UseSession<User> = (channel: SessionChannel<User>) => unknown;
+
+export type HostOptions<User> = {
+  readonly limits: SessionLimits;
+  readonly authorize: Authorize<User> | undefined;
+  readonly identify: ((user: User) => string) | undefined;
+  /** Undefined: that of the server that accepts. */
+  readonly report: ErrorListener | undefined;
+};
+
+/** A request that attaches, or the WebSocket that it became. */
+export type Asking<User> = {
+  readonly request: Request;
+  readonly environment: Environment;
+  readonly use: UseSession<User>;
+  readonly transport: ServerTransport;
+};
+
+type Opening<User> = Pick<Asking<User>, "request" | "environment"> & { readonly user: User };
+
+// 128 and 256 random bits, in letters that a token may have.
+const createId = (): string => randomBytes(16).toString("base64url");
+const createSecret = (): string => randomBytes(32).toString("base64url");
+
+/** All sessions of one `createSessions`, whatever server and transport they come by. */
+export class SessionHost<User> {
+  readonly limits: SessionLimits;
+  readonly clock: WheelClock;
+
+  readonly registry: SessionRegistry<Item, string>;
+  /** Those that are open, by their ids. */
+  readonly channels: Map<string, ServerSessionChannel<User>> = new Map();
+  readonly #admission: Admission<User>;
+  readonly #report: ErrorListener | undefined;
+  readonly #environments: Derived<Environment>;
+  /** What the session is opened for that the registry is about to open. */
+  #opening: Opening<User> | undefined;
+
+  constructor({ limits, authorize, identify, report }: HostOptions<User>) {
+    this.limits = limits;
+    this.#report = report;
+    this.#environments = new Derived((environment) => ({ ...environment, report: report ?? environment.report }));
+    const { ackDelayMs, pongTimeoutMs, pollHoldMs, streamTickMs, attachTimeoutMs, authorizeTimeoutMs } = limits;
+    const pingIntervalMs = limits.pingIntervalMs || Infinity;
+    const waits = [ackDelayMs, pongTimeoutMs, pollHoldMs, streamTickMs, attachTimeoutMs, authorizeTimeoutMs];
+    this.clock = new WheelClock(Math.min(pingIntervalMs, limits.resumeWindowMs, ...waits));
+    this.#admission = new Admission({ authorize, identify, clock: this.clock, timeoutMs: authorizeTimeoutMs });
+    this.registry = new SessionRegistry<Item, string>({
+      limits,
+      clock: this.clock,
+      sizeOf,
+      createId,
+      // As text: a buffer for each hash would take four times its memory.
+      secrets: { create: createSecret, hash: hashOf, isEqual },
+      opened: (session) => this.#opened(session),
+    });
+  }
+
+  /** That of a server, but with the error listener of these sessions, if they have one. */
+  environmentFor(environment: Environment): Environment {
+    return this.#report === undefined ? environment : this.#environments.of(environment);
+  }
+
+  /** Who makes a request that attaches. @param token - stands in for its Authorization field */
+  admit(request: Request, environment: Environment, token?: string): ReturnType<Admission<User>["admit"]> {
+    const asking = token === undefined ? request : ServedRequest.withAuthorization(request, `Bearer ${token}`);
+    return this.#admission.admit(asking, this.environmentFor(environment).report);
+  }
+
+  /** Gives a transport the session that its client may have. */
+  attach(
+    record: AttachRecord,
+    { user, owner }: Admitted<User>,
+    { request, environment, use, transport }: Asking<User>,
+  ): void {
+    this.#opening = { request, environment, user };
+    const result = this.registry.attach({ record, owner, transport });
+    const isNew = this.#opening === undefined;
+    this.#opening = undefined;
+    if ("code" in result) {
+      transport.turnAway(result);
+      return;
+    }
+    const channel = this.channels.get(result.session.id);
+    channel?.carriedBy(transport, user);
+    transport.carry(result.attachment, channel);
+    // Behind that, so that what it sends finds its way.
+    if (channel !== undefined && isNew) hand(channel, use);
+  }
+
+  #opened(session: ServerSession<Item>): SessionEvents {
+    const opening = this.#opening;
+    if (opening === undefined) throw new Error("sessions are opened by attaches alone");
+    this.#opening = undefined;
+    const { request, environment, user } = opening;
+    const remoteAddress = ServedRequest.addressOf(request);
+    const channel = new ServerSessionChannel(request, {
+      session,
+      limits: this.limits,
+      environment,
+      remoteAddress,
+      user,
+    });
+    this.channels.set(session.id, channel);
+    return {
+      message: (message) => channel.received(message),
+      acknowledged: () => channel.acknowledged(),
+      closed: (end) => {
+        this.channels.delete(session.id);
+        channel.sessionEnded(end);
+      },
+    };
+  }
+}
+
+function hand<User>(channel: ServerSessionChannel<User>, use: UseSession<User>): void {
+  try {
+    runUse(
+      () => use(channel),
+      channel,
+      () => channel.startReceiving(),
+    );
+  } catch (cause) {
+    channel.handlerFailed("use", cause);
+    channel.fail();
+  }
+}
+
+function hashOf(secret: string): string {
+  return createHash("sha256").update(secret).digest().toString("latin1");
+}
+
+function isEqual(one: string, other: string): boolean {
+  return timingSafeEqual(Buffer.from(one, "latin1"), Buffer.from(other, "latin1"));
+}

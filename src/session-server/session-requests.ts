@@ -1,0 +1,132 @@
+import type { Environment } from "../channel/environment.ts";
+import { ChannelErrorOf } from "../channel/errors.ts";
+import { isThenable } from "../channel/mailbox.ts";
+import { closeCodes } from "../protocol/close-code.ts";
+import type { Fault } from "../protocol/control-codec.ts";
+import type { AttachRecord } from "../protocol/control-record.ts";
+import { protocolField, protocolVersion, type SessionCredentials } from "../protocol/http-fields.ts";
+import { type ChannelKit, plainChannels } from "../server/channel-kit.ts";
+import { takeOpening } from "../server/opening.ts";
+import { ServedRequest } from "../server/served-request.ts";
+import type { Refusal } from "../session/session-registry.ts";
+import type { Admitted } from "./admission.ts";
+import { HttpTransport } from "./http-transport.ts";
+import { PollTransport } from "./poll-transport.ts";
+import { credentialsOf, readRecords, type RequestRecords, type WholeMessage } from "./request-records.ts";
+import type { Asking as AskingTransport, SessionHost, UseSession } from "./session-host.ts";
+import { SessionResponse } from "./session-response.ts";
+import { StreamTransport } from "./stream-transport.ts";
+
+/** A request with what the server knows of it. */
+export type HttpAsking = { readonly message: WholeMessage; readonly environment: Environment };
+
+/** Who asks for a session. */
+type Asking<User> = Omit<AskingTransport<User>, "transport">;
+
+const superseded: Refusal = { code: closeCodes.superseded, reason: "superseded" };
+const unknown: Refusal = { code: closeCodes.unknown, reason: "unknown" };
+
+/** The HTTP half of the session protocol: attaches, polls and sends, each of which is a POST. */
+export class SessionRequests<User> {
+  readonly #host: SessionHost<User>;
+
+  constructor(host: SessionHost<User>) {
+    this.#host = host;
+  }
+
+  /** Answers a request whose origin is allowed. */
+  accept(request: Request, { message, environment }: HttpAsking, use: UseSession<User>): Response | Promise<Response> {
+    if (message.headers[protocolField] !== protocolVersion)
+      return this.#respond(request, (response) => response.refuseVersion());
+    const credentials = credentialsOf(message);
+    const records = readRecords(message, this.#host.limits.maxMessageBytes);
+    if ("fault" in records) return this.#refuseFault(request, records, credentials);
+    const { head } = records;
+    if (head.type === "attach") return this.#attach({ request, environment, use }, { ...head, ...credentials });
+    return this.#respond(request, (response) => this.#answer(response, records, credentials));
+  }
+
+  #attach(asking: Asking<User>, record: AttachRecord): Response | Promise<Response> {
+    const admitted = this.#host.admit(asking.request, asking.environment);
+    if (!isThenable(admitted)) return this.#attachAs(admitted, asking, record);
+    return Promise.resolve(admitted).then((result) => this.#attachAs(result, asking, record));
+  }
+
+  #attachAs(admitted: Admitted<User> | Refusal, { request, use }: Asking<User>, record: AttachRecord): Response {
+    const { clock, limits } = this.#host;
+    return this.#respond(request, (response) => {
+      if ("code" in admitted) {
+        response.refuse(admitted);
+        return;
+      }
+      const { environment } = response;
+      const transport =
+        record.mode === "poll"
+          ? new PollTransport(response, clock, limits.pollHoldMs)
+          : new StreamTransport(response, clock, limits.streamTickMs);
+      this.#host.attach(record, admitted, { request, environment, use, transport });
+    });
+  }
+
+  /** Answers a poll or a send. */
+  #answer(
+    response: SessionResponse,
+    { head, messages }: RequestRecords,
+    credentials: SessionCredentials | undefined,
+  ): void {
+    const session = credentials === undefined ? undefined : this.#host.registry.find(credentials);
+    if (session === undefined) {
+      response.refuse(unknown);
+      return;
+    }
+    const { attachment } = session;
+    const transport = attachment?.transport;
+    if (attachment?.number !== head.attach || !(transport instanceof HttpTransport)) response.refuse(superseded);
+    else if (head.type === "poll") {
+      const isTaken = transport instanceof PollTransport && session.poll(attachment, head.poll, head.received);
+      if (isTaken) transport.park(response);
+      else response.refuse(superseded);
+    } else if (head.type === "send") {
+      const { intake } = transport;
+      // A client has one send under way. Who has more, and a handler that is slow, is told to come again with the rest.
+      const taken = intake?.isFull === true ? [] : messages;
+      session.receiveBatch(attachment, head, taken);
+      const acknowledge = (): void => {
+        const { end } = session;
+        if (end?.cause === "fault" || end?.cause === "gap") response.refuse(end);
+        else response.acknowledge({ type: "ack", received: session.takeReceived() });
+      };
+      if (intake === undefined) acknowledge();
+      else intake.whenRoom(acknowledge);
+    }
+  }
+
+  /** The session that the request names has ended with it. */
+  #refuseFault(request: Request, { fault, name }: Fault, credentials: SessionCredentials | undefined): Response {
+    return this.#respond(request, (response) => {
+      const session = credentials === undefined ? undefined : this.#host.registry.find(credentials);
+      if (session !== undefined) session.drop(name, fault);
+      else {
+        const remoteAddress = ServedRequest.addressOf(request);
+        response.environment.report(new ChannelErrorOf("PEER_FAULT", { rule: fault, remoteAddress }));
+      }
+      response.refuse({ code: closeCodes[name], reason: fault });
+    });
+  }
+
+  /** Answers a request with records, now or later. */
+  #respond(request: Request, answer: (response: SessionResponse) => void): Response {
+    let response: SessionResponse | undefined;
+    const kit: ChannelKit = {
+      ...plainChannels,
+      http: (made, exchange, environment) => {
+        response = new SessionResponse(made, exchange, this.#host.environmentFor(environment));
+        return response;
+      },
+    };
+    const use = (): void => {
+      if (response !== undefined) answer(response);
+    };
+    return takeOpening(request).take(use, {}, kit);
+  }
+}

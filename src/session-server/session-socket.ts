@@ -1,0 +1,202 @@
+import type { Socket } from "node:net";
+import { ChannelErrorOf } from "../channel/errors.ts";
+import { closedHere, closedWith } from "../channel/status.ts";
+import type { Message } from "../channel/message-type.ts";
+import { Payload } from "../channel/payload.ts";
+import type { SessionLimits } from "../channel/session-limits.ts";
+import { closeCodes } from "../protocol/close-code.ts";
+import { encodeControl, type Fault, faultOf } from "../protocol/control-codec.ts";
+import type { AttachRecord, CloseRecord, ControlRecord } from "../protocol/control-record.ts";
+import { FrameDecoder } from "../protocol/frame-codec.ts";
+import type { SessionRecord } from "../protocol/record-codec.ts";
+import { ServedRequest } from "../server/served-request.ts";
+import type { Attachment } from "../session/attachment.ts";
+import type { Clock } from "../session/clock.ts";
+import type { Refusal } from "../session/session-registry.ts";
+import { encodeMessage } from "../websocket/frame.ts";
+import { WebSocketChannel } from "../websocket/websocket-channel.ts";
+import type { WebSocketOptions } from "../websocket/websocket-options.ts";
+import type { Item } from "./item.ts";
+import type { Intake, ServerTransport } from "./server-transport.ts";
+
+const [escapeFrame] = encodeMessage(new Uint8Array(0));
+const mostBytesPerUnit = 3;
+/** What a WebSocket that carries sessions belongs to. */
+export type SocketOwner = {
+  readonly clock: Clock;
+  readonly limits: SessionLimits;
+  /** Who it is that asks, and for which session; it calls `carry` or `refuse` of the socket, at once or later. */
+  attach(record: AttachRecord, socket: SessionSocket): void;
+};
+
+/**
+ * A WebSocket that carries a session: it takes what the session has for it when it has room, and shares the encodings,
+ * and the one write a turn, of plain channels. A client may attach over it more than once.
+ */
+export class SessionSocket extends WebSocketChannel implements ServerTransport {
+  readonly #owner: SocketOwner;
+  readonly #decoder = new FrameDecoder();
+  #attachment: Attachment<Item> | undefined;
+  #isAttaching = false;
+  #isWaiting = false;
+  /** Ends it when no attach comes in time. */
+  #stopWaiting: (() => void) | undefined;
+
+  constructor(request: Request, socket: Socket, options: WebSocketOptions, owner: SocketOwner) {
+    super(request, socket, options);
+    this.#owner = owner;
+    this.onDeparture({ departed: () => this.#departed() });
+  }
+
+  override start(head: Buffer, early: readonly Buffer[]): void {
+    super.start(head, early);
+    if (this.#attachment === undefined && !this.#isAttaching) this.#expectAttach("late");
+  }
+
+  override read(chunk: Buffer): void {
+    // Anything is life: also a frame that is not complete yet, and what RFC 6455 pings with.
+    this.#attachment?.heard();
+    super.read(chunk);
+  }
+
+  override receivedMessage(frame: Message): void {
+    if (!this.isOpen) return;
+    const record = this.#decoder.read(frame);
+    if (record === undefined) return;
+    if (typeof record === "object" && "fault" in record) this.#fault(record);
+    else if (typeof record === "object" && "type" in record && record.type === "attach") this.#attach(record);
+    else this.#take(record);
+  }
+
+  override receivedViolation(code: number, rule: string): void {
+    if (code === 1009) this.#fault({ fault: rule, name: "tooBig" });
+    else super.receivedViolation(code, rule);
+  }
+
+  override goAway(): void {
+    if (this.isOpen) this.#leave({ code: closeCodes.shutdown, reason: "shutdown" });
+  }
+
+  /** The session bounds what waits, and counts what a socket has not taken. */
+  override hasRoomFor(): boolean {
+    return true;
+  }
+
+  carry(attachment: Attachment<Item>, intake: Intake | undefined): void {
+    this.#isAttaching = false;
+    this.#stopWaiting?.();
+    this.#attachment = attachment;
+    if (intake?.isFull !== true) this.resumeReading();
+    this.wake();
+  }
+
+  turnAway(refusal: Refusal): void {
+    this.#isAttaching = false;
+    this.detach(refusal.code, refusal.reason);
+  }
+
+  wake(): void {
+    const attachment = this.#attachment;
+    if (attachment === undefined || !this.isOpen) return;
+    const { softBufferedBytes } = this.environment.limits;
+    while (this.outbox.bufferedAmount < softBufferedBytes) {
+      const item = attachment.next();
+      if (item === undefined) return;
+      this.#put(item);
+    }
+    if (this.#isWaiting) return;
+    this.#isWaiting = true;
+    void this.outbox.drained().then(() => {
+      this.#isWaiting = false;
+      this.wake();
+    });
+  }
+
+  write(record: ControlRecord): void {
+    if (!this.isOpen) return;
+    this.outbox.append(escapeFrame);
+    this.transmitMessage(encodeControl(record));
+  }
+
+  detach(code: number, reason: string): void {
+    if (!this.isOpen) return;
+    if (code === closeCodes.superseded) {
+      // It works: the client may attach again over it.
+      this.write({ type: "detach", code, reason });
+      this.#expectAttach("superseded");
+      return;
+    }
+    const isDead = code === closeCodes.silent || code === closeCodes.slow || code === closeCodes.overflow;
+    // What waits comes again, over another transport; a client that reads slowly has to get the Close frame in time.
+    if (isDead) this.outbox.clear();
+    this.closeWith(code, isDead ? closedWith("overflow", code, reason, false) : closedHere(code, reason));
+  }
+
+  #attach(record: AttachRecord): void {
+    if (this.#isAttaching) {
+      this.#fault(faultOf("nothing may come behind an attach until it is answered"));
+      return;
+    }
+    this.#isAttaching = true;
+    this.#stopWaiting?.();
+    this.#owner.attach(record, this);
+  }
+
+  #take(record: SessionRecord): void {
+    const attachment = this.#attachment;
+    const isMessage = typeof record !== "object" || record instanceof Uint8Array;
+    if (attachment === undefined || (isMessage && this.#isAttaching)) {
+      this.#fault(faultOf("nothing may come before an attach is answered"));
+    } else if (isMessage && this.#isTooBig(record)) {
+      this.#fault({ fault: "a message is larger than the other side takes", name: "tooBig" });
+    } else attachment.receive(record);
+  }
+
+  #isTooBig(message: Message): boolean {
+    const { maxMessageBytes } = this.#owner.limits;
+    if (typeof message !== "string") return message.length > maxMessageBytes;
+    return message.length * mostBytesPerUnit > maxMessageBytes && Buffer.byteLength(message) > maxMessageBytes;
+  }
+
+  #put(item: Item | CloseRecord): void {
+    if (item instanceof Payload) {
+      if (item.bytes.length > 0) this.transmitShared(item, false);
+      else this.#putMessage(item.message);
+    } else if (typeof item === "object" && "type" in item) this.write(item);
+    else this.#putMessage(item);
+  }
+
+  #putMessage(message: Message): void {
+    // Empty bytes are the escape.
+    if (typeof message !== "string" && message.length === 0) this.write({ type: "empty" });
+    else this.transmitMessage(message);
+  }
+
+  /** The client broke the protocol: the session ends, if this carries one. */
+  #fault({ fault, name }: Fault): void {
+    // RFC 6455 §5.5: a reason has at most 123 bytes; these are ASCII.
+    const reason = fault.slice(0, 123);
+    if (this.#attachment?.fault(name, reason) === true) return;
+    const remoteAddress = ServedRequest.addressOf(this.request);
+    this.report(new ChannelErrorOf("PEER_FAULT", { rule: fault, remoteAddress }));
+    this.closeWith(closeCodes[name], closedHere(closeCodes[name], reason));
+  }
+
+  #leave({ code, reason }: Refusal): void {
+    this.#attachment?.lost();
+    this.closeWith(code, closedHere(code, reason));
+  }
+
+  #expectAttach(name: "late" | "superseded"): void {
+    const { clock, limits } = this.#owner;
+    this.#stopWaiting?.();
+    this.#stopWaiting = clock.after(limits.attachTimeoutMs, () =>
+      this.closeWith(closeCodes[name], closedHere(closeCodes[name], name)),
+    );
+  }
+
+  #departed(): void {
+    this.#stopWaiting?.();
+    this.#attachment?.lost();
+  }
+}

@@ -1,0 +1,94 @@
+import { Payload } from "../channel/payload.ts";
+import { closeCodes } from "../protocol/close-code.ts";
+import type { CloseRecord, ControlRecord } from "../protocol/control-record.ts";
+import type { Attachment } from "../session/attachment.ts";
+import type { Clock } from "../session/clock.ts";
+import { type Item, recordOf } from "./item.ts";
+import { HttpTransport } from "./http-transport.ts";
+import type { SessionResponse } from "./session-response.ts";
+
+/** The downstream of a session as one response without end. */
+export class StreamTransport extends HttpTransport {
+  readonly kind = "http-streaming";
+  readonly #response: SessionResponse;
+  readonly #clock: Clock;
+  readonly #tickMs: number;
+  #attachment: Attachment<Item> | undefined;
+  #isWaiting = false;
+  #isQuiet = true;
+  #stopTicking: (() => void) | undefined;
+
+  constructor(response: SessionResponse, clock: Clock, tickMs: number) {
+    super();
+    this.#response = response;
+    this.#clock = clock;
+    this.#tickMs = tickMs;
+    response.carrier = this;
+    response.onDeparture({ departed: () => this.#departed() });
+  }
+
+  protected override carried(attachment: Attachment<Item>): void {
+    this.#attachment = attachment;
+    // The client may have left while it was asked who it is.
+    if (this.#response.isOpen) this.#tick();
+    else attachment.lost();
+    this.wake();
+  }
+
+  wake(): void {
+    const attachment = this.#attachment;
+    if (attachment === undefined) return;
+    while (!this.#response.isSlow) {
+      const item = attachment.next();
+      if (item === undefined) return;
+      this.#put(item);
+    }
+    if (this.#isWaiting) return;
+    this.#isWaiting = true;
+    void this.#response.drained().then(() => {
+      this.#isWaiting = false;
+      if (this.#response.isOpen) this.wake();
+    });
+  }
+
+  write(record: ControlRecord): void {
+    this.#put(record);
+  }
+
+  detach(code: number, reason: string): void {
+    const response = this.#response;
+    if (!response.hasBegun) response.refuse({ code, reason });
+    else if (code === closeCodes.silent || code === closeCodes.slow || code === closeCodes.overflow) {
+      // What waits in front of a record would have to be read first, by a client that does not read.
+      response.cut();
+    } else {
+      this.write({ type: "detach", code, reason });
+      response.endStream();
+    }
+  }
+
+  goAway(): void {
+    this.#attachment?.lost();
+    this.detach(closeCodes.shutdown, "shutdown");
+  }
+
+  #put(item: Item | CloseRecord | ControlRecord): void {
+    this.#isQuiet = false;
+    if (item instanceof Payload) this.#response.streamShared(item);
+    else this.#response.stream(recordOf(item));
+  }
+
+  /** Something is to be written every so often: what stands between both ends cuts responses that are silent. */
+  #tick(): void {
+    this.#isQuiet = true;
+    this.#stopTicking = this.#clock.after(this.#tickMs, () => {
+      if (this.#isQuiet) this.#attachment?.acknowledge();
+      this.#tick();
+    });
+  }
+
+  #departed(): void {
+    this.#stopTicking?.();
+    this.#attachment?.lost();
+  }
+}

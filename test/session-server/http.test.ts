@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import { afterEach, describe, it } from "node:test";
+import { createSessions, type SessionChannel } from "../../src/index.ts";
+import { setServer } from "../server/set-server.ts";
+import { destroyOpenClients } from "../support/raw-client.ts";
+import { Recorder } from "../support/recorder.ts";
+import { guardAgainstUnhandled } from "../support/unhandled.ts";
+import { attachRecord, type AttachedRecord, credentialsOf, isControl, SessionRequester, SessionWebSocket } from "./session-client.ts";
+
+guardAgainstUnhandled();
+afterEach(destroyOpenClients);
+
+/** A server whose sessions echo, and what it noted. */
+async function setEcho(t: Parameters<typeof setServer>[0]) {
+  const log = new Recorder();
+  const channels: SessionChannel[] = [];
+  const sessions = createSessions();
+  const { port, errors } = await setServer(t, (request) =>
+    sessions.accept(request, (channel) => {
+      channels.push(channel);
+      channel.onReceive((message) => {
+        log.record("message", message);
+        channel.send(message);
+      });
+      channel.onClose((status, detail) => log.record("close", status, detail));
+    }),
+  );
+  return { port, errors, log, channels, sessions };
+}
+
+function attachedOf(records: readonly unknown[]): AttachedRecord {
+  const [first] = records as Parameters<typeof isControl>[0][];
+  assert.ok(isControl(first) && first.type === "attached");
+  return first;
+}
+
+describe("a session over a stream", () => {
+  it("echoes what its client sends in requests of their own", async (t) => {
+    const { port } = await setEcho(t);
+    const down = await SessionRequester.connect(port);
+    const up = await SessionRequester.connect(port);
+    const attached = await down.stream([attachRecord(1, { mode: "stream" })]);
+    const credentials = credentialsOf(attached);
+    const sent = await up.ask([{ type: "send", attach: 1, first: 1, received: 0 }, "hello", Uint8Array.of(0, 255)], {
+      credentials,
+    });
+    assert.equal(sent.status, 200);
+    assert.deepEqual(sent.records, [{ type: "ack", received: 2 }]);
+    assert.deepEqual(await down.nextRecords(), ["hello"]);
+    assert.deepEqual(await down.nextRecords(), [Uint8Array.of(0, 255)]);
+  });
+});
+
+describe("a session over polls", () => {
+  it("echoes what its client sends, all of a turn in one answer", async (t) => {
+    const { port } = await setEcho(t);
+    const down = await SessionRequester.connect(port);
+    const up = await SessionRequester.connect(port);
+    const { records } = await down.ask([attachRecord(1, { mode: "poll" })]);
+    const credentials = credentialsOf(attachedOf(records));
+    const answer = down.ask([{ type: "poll", attach: 1, poll: 1, received: 0 }], { credentials });
+    await up.ask([{ type: "send", attach: 1, first: 1, received: 0 }, "a", "b"], { credentials });
+    assert.deepEqual((await answer).records, ["a", "b"]);
+  });
+});
+
+describe("a client that changes its transport", () => {
+  it("goes from a WebSocket to a stream, to polls, and back, without loss", async (t) => {
+    const { port, channels, log } = await setEcho(t);
+    const up = await SessionRequester.connect(port);
+    const socket = await SessionWebSocket.open(port);
+    let credentials = credentialsOf(await socket.attach(attachRecord(1)));
+    const [channel] = channels;
+    assert.equal(channel?.kind, "websocket");
+    socket.send("1");
+    assert.equal(await socket.next(), "1");
+    channel?.send("lost on the WebSocket");
+
+    const stream = await SessionRequester.connect(port);
+    const second = await stream.stream([attachRecord(2, { received: 1, mode: "stream" })], { credentials });
+    assert.deepEqual([second.resumed, second.received, second.first], [true, 1, 2]);
+    assert.equal(channel?.kind, "http-streaming");
+    assert.deepEqual(await stream.nextRecords(), ["lost on the WebSocket"]);
+    credentials = credentialsOf(second);
+    await up.ask([{ type: "send", attach: 2, first: 2, received: 2 }, "2"], { credentials });
+    assert.deepEqual(await stream.nextRecords(), ["2"]);
+    channel.send("lost on the stream");
+
+    const polls = await SessionRequester.connect(port);
+    const third = await polls.ask([attachRecord(3, { received: 3, mode: "poll" })], { credentials });
+    assert.equal(channel.kind, "long-polling");
+    assert.deepEqual(third.records.slice(1), ["lost on the stream"]);
+    credentials = credentialsOf(attachedOf(third.records));
+    const polled = polls.ask([{ type: "poll", attach: 3, poll: 1, received: 4 }], { credentials });
+    await up.ask([{ type: "send", attach: 3, first: 3, received: 4 }, "3"], { credentials });
+    assert.deepEqual((await polled).records, ["3"]);
+    channel.send("lost on polls");
+
+    const back = await SessionWebSocket.open(port);
+    const fourth = await back.attach(attachRecord(4, { received: 5, ...credentials }));
+    assert.deepEqual([fourth.resumed, fourth.received, fourth.first], [true, 3, 6]);
+    assert.equal(await back.next(), "lost on polls");
+    assert.equal(channel.kind, "websocket");
+    assert.equal(channels.length, 1);
+    assert.deepEqual(
+      log.of("message").map(({ args }) => args[0]),
+      ["1", "2", "3"],
+    );
+    assert.deepEqual(log.of("close"), []);
+  });
+});
