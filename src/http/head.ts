@@ -73,6 +73,15 @@ function normaliseHead(status: number, headers: HeaderFields | undefined, defaul
 }
 
 /**
+ * Checks header fields that are not sent: what HTTP refuses is refused where there is none, too, so that a handler works
+ * for both or for none.
+ */
+export function checkDropped(headers: HeaderFields | undefined): void {
+  if (headers === undefined) return;
+  for (const line of headerLines(headers)) void line;
+}
+
+/**
  * The header lines of any form of header fields, each checked; a character of a value is a byte on the wire.
  *
  * A `Headers` holds bytes already, those of an upstream response for example; any other text becomes UTF-8.

@@ -5,9 +5,9 @@ import type { Clock } from "../session/clock.ts";
 import type { Refusal } from "../session/session-registry.ts";
 
 /** Says who makes a request, or that nobody does whom the application knows: nothing, or false. */
-export type Authorize<User> = (request: Request) => Awaitable<User | null | undefined | false>;
-
-type Awaitable<Value> = Value | PromiseLike<Value>;
+export type Authorize<User> = (
+  request: Request,
+) => User | null | undefined | false | PromiseLike<User | null | undefined | false>;
 
 /** Who attaches. */
 export type Admitted<User> = { readonly user: User; readonly owner: string };
@@ -31,7 +31,7 @@ export class Admission<User> {
   }
 
   /** @returns at once what is known at once. Never throws, never rejects */
-  admit(request: Request, report: ErrorListener): Awaitable<Admitted<User> | Refusal> {
+  admit(request: Request, report: ErrorListener): Admitted<User> | Refusal | Promise<Admitted<User> | Refusal> {
     const { authorize } = this.#options;
     // Without it there is no user, and undefined is what the type of the attachment says.
     if (authorize === undefined) return { user: undefined as User, owner: "" };

@@ -9,7 +9,7 @@ import type { Outgoing } from "../channel/outgoing.ts";
 import type { Payload } from "../channel/payload.ts";
 import type { SessionLimits } from "../channel/session-limits.ts";
 import { closedHere, type ClosedWith, closedWith, statusOf } from "../channel/status.ts";
-import { headerLines } from "../http/head.ts";
+import { checkDropped } from "../http/head.ts";
 import { closeCodes } from "../protocol/close-code.ts";
 import type { SessionEnd } from "../session/ending.ts";
 import type { ServerSession } from "../session/server-session.ts";
@@ -145,9 +145,7 @@ export class ServerSessionChannel<User> extends BaseChannel implements SessionCh
   }
 
   protected override check({ headers }: Outgoing): void {
-    if (headers === undefined) return;
-    // Dropped, but not unseen: what HTTP refuses is refused here too, so that a handler works for both or for none.
-    for (const line of headerLines(headers)) void line;
+    checkDropped(headers);
   }
 
   protected override transmit({ body }: Outgoing, close: boolean): boolean {

@@ -34,8 +34,6 @@ export type Asking<User> = {
   readonly transport: ServerTransport;
 };
 
-type Opening<User> = Pick<Asking<User>, "request" | "environment"> & { readonly user: User };
-
 // 128 and 256 random bits, in letters that a token may have.
 const createId = (): string => randomBytes(16).toString("base64url");
 const createSecret = (): string => randomBytes(32).toString("base64url");
@@ -51,9 +49,6 @@ export class SessionHost<User> {
   readonly #admission: Admission<User>;
   readonly #report: ErrorListener | undefined;
   readonly #environments: Derived<Environment>;
-  /** What the session is opened for that the registry is about to open. */
-  #opening: Opening<User> | undefined;
-
   constructor({ limits, authorize, identify, report }: HostOptions<User>) {
     this.limits = limits;
     this.#report = report;
@@ -70,7 +65,6 @@ export class SessionHost<User> {
       createId,
       // As text: a buffer for each hash would take four times its memory.
       secrets: { create: createSecret, hash: hashOf, isEqual },
-      opened: (session) => this.#opened(session),
     });
   }
 
@@ -86,15 +80,14 @@ export class SessionHost<User> {
   }
 
   /** Gives a transport the session that its client may have. */
-  attach(
-    record: AttachRecord,
-    { user, owner }: Admitted<User>,
-    { request, environment, use, transport }: Asking<User>,
-  ): void {
-    this.#opening = { request, environment, user };
-    const result = this.registry.attach({ record, owner, transport });
-    const isNew = this.#opening === undefined;
-    this.#opening = undefined;
+  attach(record: AttachRecord, { user, owner }: Admitted<User>, asking: Asking<User>): void {
+    const { transport, use } = asking;
+    let made: ServerSessionChannel<User> | undefined;
+    const opened = (session: ServerSession<Item>): SessionEvents => {
+      made = this.#open(session, user, asking);
+      return this.#eventsOf(made);
+    };
+    const result = this.registry.attach({ record, owner, transport, opened });
     if ("code" in result) {
       transport.turnAway(result);
       return;
@@ -103,28 +96,23 @@ export class SessionHost<User> {
     channel?.carriedBy(transport, user);
     transport.carry(result.attachment, channel);
     // Behind that, so that what it sends finds its way.
-    if (channel !== undefined && isNew) hand(channel, use);
+    if (made !== undefined) hand(made, use);
   }
 
-  #opened(session: ServerSession<Item>): SessionEvents {
-    const opening = this.#opening;
-    if (opening === undefined) throw new Error("sessions are opened by attaches alone");
-    this.#opening = undefined;
-    const { request, environment, user } = opening;
+  #open(session: ServerSession<Item>, user: User, { request, environment }: Asking<User>): ServerSessionChannel<User> {
     const remoteAddress = ServedRequest.addressOf(request);
-    const channel = new ServerSessionChannel(request, {
-      session,
-      limits: this.limits,
-      environment,
-      remoteAddress,
-      user,
-    });
+    const parts = { session, limits: this.limits, environment, remoteAddress, user };
+    const channel = new ServerSessionChannel(request, parts);
     this.channels.set(session.id, channel);
+    return channel;
+  }
+
+  #eventsOf(channel: ServerSessionChannel<User>): SessionEvents {
     return {
       message: (message) => channel.received(message),
       acknowledged: () => channel.acknowledged(),
       closed: (end) => {
-        this.channels.delete(session.id);
+        this.channels.delete(channel.id);
         channel.sessionEnded(end);
       },
     };

@@ -5,12 +5,9 @@ import type { CloseRecord, ControlRecord } from "../protocol/control-record.ts";
 import { AckSchedule } from "./ack-schedule.ts";
 import type { Attachment, Carried, Numbered } from "./attachment.ts";
 import type { Clock } from "./clock.ts";
-import { Ending, type SessionEnd } from "./ending.ts";
+import { type DropName, Ending, endOf, type SessionEnd } from "./ending.ts";
 import { Liveness } from "./liveness.ts";
 import { ReplayBuffer } from "./replay-buffer.ts";
-
-/** What ends a session at once, as the code that says so. */
-type DropName = Extract<CloseName, "expired" | "gap" | "overflow" | "fault" | "tooBig">;
 
 /** What a session tells the one who uses it. None of these may throw. */
 export type SessionEvents = {
@@ -115,7 +112,7 @@ export abstract class BaseSession<Item> implements Carried<Item> {
       end,
       this.clock.after(this.#limits.resumeWindowMs, () => this.drop("expired")),
     );
-    this.#pushClose();
+    this.outgoing.push(this.#ending.record, messageOverheadBytes);
     this.events.closed(end);
     this.current?.transport.wake();
     return true;
@@ -124,7 +121,7 @@ export abstract class BaseSession<Item> implements Carried<Item> {
   /** Ends the session at once: it cannot be kept, or the peer broke the protocol. */
   drop(name: DropName, reason: string = name): void {
     if (this.isOver) return;
-    this.#finish({ cause: name === "tooBig" ? "fault" : name, code: closeCodes[name], reason });
+    this.#finish(endOf(name, reason));
   }
 
   /** Lets go of the present transport; the session stays. */
@@ -248,7 +245,8 @@ export abstract class BaseSession<Item> implements Carried<Item> {
     const uncertain = this.written - this.peerHas;
     this.outgoing.forgetBefore(this.written + 1);
     this.outgoing.renumber();
-    if (this.#ending.isClosing && this.outgoing.count === 0) this.#pushClose();
+    if (this.#ending.isClosing && this.outgoing.count === 0)
+      this.outgoing.push(this.#ending.record, messageOverheadBytes);
     this.written = this.received = this.peerHas = 0;
     this.#acks.clear();
     return uncertain;
@@ -267,10 +265,6 @@ export abstract class BaseSession<Item> implements Carried<Item> {
     const { count } = this.outgoing;
     if (this.current !== undefined) return this.outgoing.bytes + bytes <= maxUnacknowledgedBytes;
     return this.outgoing.bytes + bytes <= maxReplayBytes && count < maxReplayMessages;
-  }
-
-  #pushClose(): void {
-    this.outgoing.push(this.#ending.record, messageOverheadBytes);
   }
 
   #closedByPeer({ code, reason }: CloseRecord): void {

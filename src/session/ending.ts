@@ -1,3 +1,4 @@
+import { closeCodes, type CloseName } from "../protocol/close-code.ts";
 import type { CloseRecord, ResetReason } from "../protocol/control-record.ts";
 
 /** How a session ended: by this side, by the other one, or because it could not be kept. */
@@ -6,6 +7,13 @@ export type SessionEnd = {
   readonly code: number;
   readonly reason: string;
 };
+
+/** What ends a session at once, as the code that says so. */
+export type DropName = Extract<CloseName, "expired" | "gap" | "overflow" | "fault" | "tooBig">;
+
+export function endOf(name: DropName, reason: string): SessionEnd {
+  return { cause: name === "tooBig" ? "fault" : name, code: closeCodes[name], reason };
+}
 
 /** How far a session is: open; closing, while its messages and its end are on their way; or over. */
 export class Ending {

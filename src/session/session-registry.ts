@@ -14,15 +14,19 @@ export type RegistryOptions<Item, Hash> = SessionOptions<Item> & {
   readonly secrets: SecretTools<Hash>;
   /** 128 random bits, of the letters that a token may have. */
   readonly createId: () => string;
-  /** A session begins: called once for each, while its first transport carries it. */
-  readonly opened: (session: ServerSession<Item>) => SessionEvents;
 };
 
 /** Why a transport may not carry a session, as the code of its end. */
 export type Refusal = { readonly code: number; readonly reason: string };
 
 /** Who asks: a session belongs to one owner, and is `denied` to all others. */
-export type AttachRequest = { readonly record: AttachRecord; readonly owner: string; readonly transport: Transport };
+export type AttachRequest<Item> = {
+  readonly record: AttachRecord;
+  readonly owner: string;
+  readonly transport: Transport;
+  /** A session begins: called if none is resumed, while the transport carries it. */
+  readonly opened: (session: ServerSession<Item>) => SessionEvents;
+};
 
 /** What an attach got. */
 export type Carrying<Item> = { readonly session: ServerSession<Item>; readonly attachment: Attachment<Item> };
@@ -69,7 +73,7 @@ export class SessionRegistry<Item, Hash> {
   }
 
   /** Resumes the session that an attach names, or says why not and opens another. */
-  attach(request: AttachRequest): Carrying<Item> | Refusal {
+  attach(request: AttachRequest<Item>): Carrying<Item> | Refusal {
     const { record, owner } = request;
     const named = record.session === undefined ? undefined : this.#sessions.get(record.session);
     // Before its secret is looked at: a late one has an old secret, and must not open a session as one who is denied.
@@ -104,7 +108,7 @@ export class SessionRegistry<Item, Hash> {
     return id === undefined ? 0 : (this.#ended.get(id)?.highestAttach ?? 0);
   }
 
-  #attachToNew(request: AttachRequest, reason: ResetReason | undefined): Carrying<Item> | Refusal {
+  #attachToNew(request: AttachRequest<Item>, reason: ResetReason | undefined): Carrying<Item> | Refusal {
     const { key, attach } = request.record;
     if (key === undefined) return unknown;
     const opened = this.#byKey.get(key);
@@ -117,13 +121,13 @@ export class SessionRegistry<Item, Hash> {
     // The client has nothing of this session yet, whatever it has of the one it named.
     const carrying = this.#attach(kept, request, { reason });
     // Behind the attach, so that what is sent when it opens is not held to belong to a client that is away.
-    if (opened === undefined) kept.session.open(this.#options.opened(kept.session));
+    if (opened === undefined) kept.session.open(request.opened(kept.session));
     return carrying;
   }
 
   #attach(
     { session, secret }: Kept<Item, Hash>,
-    { record, transport }: AttachRequest,
+    { record, transport }: AttachRequest<Item>,
     reset: { readonly reason: ResetReason | undefined } | undefined,
   ): Carrying<Item> {
     const attachment = session.attach({

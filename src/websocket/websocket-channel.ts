@@ -9,26 +9,23 @@ import type { Message } from "../channel/message.ts";
 import type { Outgoing } from "../channel/outgoing.ts";
 import type { Payload } from "../channel/payload.ts";
 import { closedHere, type ClosedWith, closedWith, statusOf } from "../channel/status.ts";
-import { headerLines } from "../http/head.ts";
+import { checkDropped } from "../http/head.ts";
 import { appendFrame, appendMessage, type Room } from "./append-message.ts";
 import { awaitClose } from "./await-close.ts";
 import { encodeClose, encodePing, encodePong, frameOf } from "./frame.ts";
 import { FrameReader } from "./frame-reader.ts";
 import type { Watched } from "./heartbeat.ts";
 import { InflatingReader, type Pace } from "./inflating-reader.ts";
+import { readSocket } from "./read-socket.ts";
 import type { Reader } from "./reader.ts";
 import type { ReceiverListener } from "./receiver.ts";
 import { StallWatch } from "./stall-watch.ts";
 import type { WebSocketOptions } from "./websocket-options.ts";
 import { streamMessage } from "./stream-message.ts";
 
-const channelKey = Symbol("channelkit.channel");
-type ReadSocket = Socket & { [channelKey]?: WebSocketChannel };
-
-/** One listener for all sockets: one for each would take as much memory as what a group keeps for a member. */
-function readChunk(this: ReadSocket, chunk: Buffer): void {
-  this[channelKey]?.read(chunk);
-}
+/** Watches whether reading ever goes on. */
+type Pause = Pick<StallWatch, "stop">;
+const watchedByOthers: Pause = { stop: () => undefined };
 
 /**
  * The channel over one WebSocket.
@@ -44,9 +41,8 @@ export class WebSocketChannel extends BaseChannel implements Watched, MailboxLis
   readonly #outbox: Outbox;
   readonly #reader: Reader;
   readonly #mailbox: Mailbox;
-  #isReadingPaused = false;
   /** There while reading is paused for a slow handler. */
-  #stallWatch: StallWatch | undefined;
+  #pause: Pause | undefined;
   #hasStarted = false;
   #hasSentClose = false;
   #hasReceivedClose = false;
@@ -72,7 +68,7 @@ export class WebSocketChannel extends BaseChannel implements Watched, MailboxLis
   }
 
   get isReadingPaused(): boolean {
-    return this.#isReadingPaused;
+    return this.#pause !== undefined;
   }
 
   /** Writes the 101, everything that was sent so far behind it, and begins to read. */
@@ -82,11 +78,8 @@ export class WebSocketChannel extends BaseChannel implements Watched, MailboxLis
     // Behind a Close frame nothing may be sent, a ping neither.
     if (this.closed === undefined) this.#options.heartbeat.watch(this);
     else this.#awaitClose();
-    const socket: ReadSocket = this.#socket;
-    socket[channelKey] = this;
-    socket.on("data", readChunk);
     // First, because what is read now may fill the mailbox, which pauses.
-    socket.resume();
+    readSocket(this.#socket, this);
     for (const chunk of early) this.read(chunk);
   }
 
@@ -169,8 +162,7 @@ export class WebSocketChannel extends BaseChannel implements Watched, MailboxLis
   mailboxFull(): void {
     if (!this.isOpen) return;
     const { receiveStallTimeoutMs } = this.environment.limits;
-    this.#stallWatch = new StallWatch(this.#mailbox, receiveStallTimeoutMs, () => this.overflow());
-    this.pauseReading();
+    this.pauseReading(new StallWatch(this.#mailbox, receiveStallTimeoutMs, () => this.overflow()));
   }
 
   mailboxHasRoom(): void {
@@ -178,8 +170,8 @@ export class WebSocketChannel extends BaseChannel implements Watched, MailboxLis
   }
 
   /** What the client sends stays with the network. */
-  pauseReading(): void {
-    this.#isReadingPaused = true;
+  pauseReading(pause: Pause = watchedByOthers): void {
+    this.#pause = pause;
     // While nothing is read, nothing is heard: the peer must not be taken for dead.
     this.#options.heartbeat.forget(this);
     this.adjustReading();
@@ -187,9 +179,8 @@ export class WebSocketChannel extends BaseChannel implements Watched, MailboxLis
 
   /** Takes {@link pauseReading} back. */
   resumeReading(): void {
-    if (!this.#isReadingPaused) return;
-    this.#isReadingPaused = false;
-    this.#stopStallWatch();
+    if (this.#pause === undefined) return;
+    this.#endPause();
     if (this.closed === undefined) this.#options.heartbeat.watch(this);
     this.#reader.resume();
     this.adjustReading();
@@ -199,7 +190,7 @@ export class WebSocketChannel extends BaseChannel implements Watched, MailboxLis
   adjustReading(): void {
     // Whoever ends a socket reads what still comes, and throws it away.
     if (this.#socket.writableEnded) return;
-    if (this.#isReadingPaused || this.#reader.isBehind) this.#socket.pause();
+    if (this.isReadingPaused || this.#reader.isBehind) this.#socket.pause();
     else this.#socket.resume();
   }
 
@@ -216,9 +207,7 @@ export class WebSocketChannel extends BaseChannel implements Watched, MailboxLis
   }
 
   protected override check({ headers }: Outgoing): void {
-    if (headers === undefined) return;
-    // Dropped, but not unseen: what HTTP refuses is refused here too, so that a handler works for both or for none.
-    for (const line of headerLines(headers)) void line;
+    checkDropped(headers);
   }
 
   protected override transmit({ body }: Outgoing, close: boolean): boolean {
@@ -241,7 +230,6 @@ export class WebSocketChannel extends BaseChannel implements Watched, MailboxLis
     this.closeWith(code, closedHere(code, reason));
   }
 
-  /** @returns false when there was no room for it: then it is closed */
   protected transmitMessage(message: Message): boolean {
     if (appendMessage(this, this.#outbox, message, this.#options.deflater)) return true;
     this.overflow();
@@ -271,7 +259,6 @@ export class WebSocketChannel extends BaseChannel implements Watched, MailboxLis
     this.#reader.read(chunk);
   }
 
-  /** Sends a Close frame and ends. The first call decides how. */
   protected closeWith(code: number, closed: ClosedWith, dropsQueued = true): void {
     this.shut();
     this.#sendClose(encodeClose(code, closed.detail.reason));
@@ -307,13 +294,13 @@ export class WebSocketChannel extends BaseChannel implements Watched, MailboxLis
     this.finish(closed, dropsQueued);
   }
 
-  #stopStallWatch(): void {
-    this.#stallWatch?.stop();
-    this.#stallWatch = undefined;
+  #endPause(): void {
+    this.#pause?.stop();
+    this.#pause = undefined;
   }
 
   #stopTimers(): void {
     this.#stopAwaiting?.();
-    this.#stopStallWatch();
+    this.#endPause();
   }
 }

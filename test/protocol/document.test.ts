@@ -17,6 +17,7 @@ import {
 } from "../../src/protocol/http-fields.ts";
 import { encodeRecord, RecordDecoder, type SessionRecord } from "../../src/protocol/record-codec.ts";
 import type { Attachment, Numbered } from "../../src/session/attachment.ts";
+import type { SessionEvents } from "../../src/session/base-session.ts";
 import { ClientSession } from "../../src/session/client-session.ts";
 import type { ServerSession } from "../../src/session/server-session.ts";
 import { SessionRegistry } from "../../src/session/session-registry.ts";
@@ -139,6 +140,7 @@ class Talk {
   readonly registry: SessionRegistry<Message, string>;
   readonly client: ClientSession<Message>;
   readonly #opened: ServerSession<Message>[] = [];
+  readonly opened: (session: ServerSession<Message>) => SessionEvents;
   #lines: string[] = [];
   #tokens = 0;
   #sockets = 0;
@@ -160,11 +162,11 @@ class Talk {
         hash: (secret) => secret,
         isEqual: (one, other) => one === other,
       },
-      opened: (session) => {
-        this.#opened.push(session);
-        return events;
-      },
     });
+    this.opened = (session) => {
+      this.#opened.push(session);
+      return events;
+    };
     this.client = new ClientSession<Message>({
       ...shared,
       createKey: () => "Zr8uHs1kQe5oVb7xTn3y0w",
@@ -261,7 +263,7 @@ class Talk {
     const attachment = this.client.attach(up, mode);
     assert.ok(asked?.type === "attach");
     this.#request([asked]);
-    this.registry.attach({ record: asked, owner: "", transport: down });
+    this.registry.attach({ record: asked, owner: "", transport: down, opened: this.opened });
   }
 
   #request(records: readonly SessionRecord[]): void {
@@ -303,7 +305,7 @@ class Socket {
   open(): void {
     const toServer = this.#carry("→", (record) => {
       if (typeof record === "object" && "type" in record && record.type === "attach") {
-        const result = this.#talk.registry.attach({ record, owner: "", transport: down });
+        const result = this.#talk.registry.attach({ record, owner: "", transport: down, opened: this.#talk.opened });
         assert.ok(!("code" in result));
         this.#down = result.attachment;
       } else this.#down?.receive(record);

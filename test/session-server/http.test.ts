@@ -1,42 +1,16 @@
 import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
-import { createSessions, type SessionChannel } from "../../src/index.ts";
-import { setServer } from "../server/set-server.ts";
 import { destroyOpenClients } from "../support/raw-client.ts";
-import { Recorder } from "../support/recorder.ts";
 import { guardAgainstUnhandled } from "../support/unhandled.ts";
-import { attachRecord, type AttachedRecord, credentialsOf, isControl, SessionRequester, SessionWebSocket } from "./session-client.ts";
+import { attachRecord, credentialsOf, SessionRequester, SessionWebSocket } from "./session-client.ts";
+import { attachedOf, messagesOf, setSessions } from "./set-sessions.ts";
 
 guardAgainstUnhandled();
 afterEach(destroyOpenClients);
 
-/** A server whose sessions echo, and what it noted. */
-async function setEcho(t: Parameters<typeof setServer>[0]) {
-  const log = new Recorder();
-  const channels: SessionChannel[] = [];
-  const sessions = createSessions();
-  const { port, errors } = await setServer(t, (request) =>
-    sessions.accept(request, (channel) => {
-      channels.push(channel);
-      channel.onReceive((message) => {
-        log.record("message", message);
-        channel.send(message);
-      });
-      channel.onClose((status, detail) => log.record("close", status, detail));
-    }),
-  );
-  return { port, errors, log, channels, sessions };
-}
-
-function attachedOf(records: readonly unknown[]): AttachedRecord {
-  const [first] = records as Parameters<typeof isControl>[0][];
-  assert.ok(isControl(first) && first.type === "attached");
-  return first;
-}
-
 describe("a session over a stream", () => {
   it("echoes what its client sends in requests of their own", async (t) => {
-    const { port } = await setEcho(t);
+    const { port } = await setSessions(t);
     const down = await SessionRequester.connect(port);
     const up = await SessionRequester.connect(port);
     const attached = await down.stream([attachRecord(1, { mode: "stream" })]);
@@ -53,7 +27,7 @@ describe("a session over a stream", () => {
 
 describe("a session over polls", () => {
   it("echoes what its client sends, all of a turn in one answer", async (t) => {
-    const { port } = await setEcho(t);
+    const { port } = await setSessions(t);
     const down = await SessionRequester.connect(port);
     const up = await SessionRequester.connect(port);
     const { records } = await down.ask([attachRecord(1, { mode: "poll" })]);
@@ -66,7 +40,7 @@ describe("a session over polls", () => {
 
 describe("a client that changes its transport", () => {
   it("goes from a WebSocket to a stream, to polls, and back, without loss", async (t) => {
-    const { port, channels, log } = await setEcho(t);
+    const { port, channels, log } = await setSessions(t);
     const up = await SessionRequester.connect(port);
     const socket = await SessionWebSocket.open(port);
     let credentials = credentialsOf(await socket.attach(attachRecord(1)));
@@ -102,10 +76,7 @@ describe("a client that changes its transport", () => {
     assert.equal(await back.next(), "lost on polls");
     assert.equal(channel.kind, "websocket");
     assert.equal(channels.length, 1);
-    assert.deepEqual(
-      log.of("message").map(({ args }) => args[0]),
-      ["1", "2", "3"],
-    );
+    assert.deepEqual(messagesOf(log), ["1", "2", "3"]);
     assert.deepEqual(log.of("close"), []);
   });
 });

@@ -6,6 +6,7 @@ import { FrameDecoder, framesOf } from "../../src/protocol/frame-codec.ts";
 import { decodeCredentials } from "../../src/protocol/http-fields.ts";
 import { encodeRecord, RecordDecoder, type SessionRecord } from "../../src/protocol/record-codec.ts";
 import type { Attachment, Numbered } from "../../src/session/attachment.ts";
+import type { SessionEvents } from "../../src/session/base-session.ts";
 import type { Clock } from "../../src/session/clock.ts";
 import type { ServerSession } from "../../src/session/server-session.ts";
 import { SessionRegistry } from "../../src/session/session-registry.ts";
@@ -184,7 +185,6 @@ export class ModelServer {
         isEqual: (one, other) => one === other,
       },
       createId: given.createToken,
-      opened: (session) => this.#opened(session),
     });
   }
 
@@ -250,7 +250,12 @@ export class ModelServer {
   }
 
   #attach(record: AttachRecord, carrier: Carrier): Attachment<Message> | undefined {
-    const result = this.registry.attach({ record, owner: "owner", transport: carrier });
+    const result = this.registry.attach({
+      record,
+      owner: "owner",
+      transport: carrier,
+      opened: (session) => this.#opened(session),
+    });
     if ("code" in result) {
       if (carrier instanceof SocketCarrier) carrier.write({ type: "detach", ...result });
       else carrier.detach(result.code, result.reason);
@@ -261,9 +266,7 @@ export class ModelServer {
     return result.attachment;
   }
 
-  #opened(
-    session: ServerSession<Message>,
-  ): ReturnType<ConstructorParameters<typeof SessionRegistry<Message, string>>[0]["opened"]> {
+  #opened(session: ServerSession<Message>): SessionEvents {
     const { oracle } = this.#options;
     oracle.opened(session);
     this.open.set(session.id, session);

@@ -51,6 +51,7 @@ export class ScriptedServer {
   readonly sessions: ServerSession<Message>[] = [];
   readonly messages: Message[] = [];
   readonly ends: SessionEnd[] = [];
+  readonly #opened: (session: ServerSession<Message>) => void;
   #tokens = 0;
 
   constructor(
@@ -63,12 +64,8 @@ export class ScriptedServer {
       sizeOf: (message) => Buffer.byteLength(message),
       createId: () => this.#token("session"),
       secrets: { create: () => this.#token("secret"), hash: (secret) => `#${secret}`, isEqual: (a, b) => a === b },
-      opened: (session) => {
-        this.sessions.push(session);
-        opened(session);
-        return this.#events();
-      },
     });
+    this.#opened = opened;
   }
 
   attach(record: Partial<AttachRecord>, owner = "ada"): Attempt {
@@ -83,8 +80,14 @@ export class ScriptedServer {
   ): { transport: NotedTransport; result: Carrying<Message> | Refusal } {
     const transport = new NotedTransport();
     const full: AttachRecord = { type: "attach", attach: 1, received: 0, key, ...record };
-    return { transport, result: this.registry.attach({ record: full, owner, transport }) };
+    return { transport, result: this.registry.attach({ record: full, owner, transport, opened: this.opened }) };
   }
+
+  readonly opened = (session: ServerSession<Message>): SessionEvents => {
+    this.sessions.push(session);
+    this.#opened(session);
+    return this.#events();
+  };
 
   #events(): SessionEvents {
     return {

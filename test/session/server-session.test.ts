@@ -257,7 +257,12 @@ describe("an attach", () => {
     const server = new ScriptedServer();
     const transportOfNone = { type: "attach", attach: 1, received: 0 } as const;
     const transport = server.attach({}).transport;
-    const result = server.registry.attach({ record: transportOfNone, owner: "ada", transport });
+    const result = server.registry.attach({
+      record: transportOfNone,
+      owner: "ada",
+      transport,
+      opened: server.opened,
+    });
     assert.deepEqual(result, { code: 4005, reason: "unknown" });
     assert.equal(server.sessions.length, 1);
   });

@@ -1,0 +1,169 @@
+import assert from "node:assert/strict";
+import { afterEach, describe, it } from "node:test";
+import { remoteAddress } from "../../src/index.ts";
+import { deferred } from "../support/expect.ts";
+import { destroyOpenClients } from "../support/raw-client.ts";
+import { guardAgainstUnhandled } from "../support/unhandled.ts";
+import { attachRecord, credentialsOf, SessionRequester, SessionWebSocket } from "./session-client.ts";
+import { attachedOf, setSessions } from "./set-sessions.ts";
+
+guardAgainstUnhandled();
+afterEach(destroyOpenClients);
+
+const wrong = "x".repeat(43);
+
+/** Users by their tokens. */
+function userOf(request: Request): { id: string } | undefined {
+  const [, id] = /^Bearer token-of-(\w+)$/.exec(request.headers.get("authorization") ?? "") ?? [];
+  return id === undefined ? undefined : { id };
+}
+
+describe("the right to a session", () => {
+  it("is not given by its id with a wrong secret: that gets another session, and is told `denied`", async (t) => {
+    const { port, channels } = await setSessions(t);
+    const first = await SessionWebSocket.open(port);
+    const attached = await first.attach(attachRecord(1));
+    const thief = await SessionWebSocket.open(port);
+    const answer = await thief.attach(attachRecord(2, { session: attached.session, secret: wrong }));
+    assert.deepEqual([answer.resumed, answer.reason], [false, "denied"]);
+    assert.notEqual(answer.session, attached.session);
+    // Not disturbed.
+    channels[0]?.send("still here");
+    assert.equal(await first.next(), "still here");
+    const http = await SessionRequester.connect(port);
+    const credentials = { session: attached.session, secret: wrong };
+    const send = await http.ask([{ type: "send", attach: 1, first: 1, received: 0 }, "stolen"], { credentials });
+    assert.equal(send.status, 410);
+    assert.deepEqual(send.records, [{ type: "detach", code: 4005, reason: "unknown" }]);
+  });
+
+  it("is lost by a secret when its client has used a later one", async (t) => {
+    const { port } = await setSessions(t);
+    const sockets = await Promise.all([1, 2, 3, 4].map(() => SessionWebSocket.open(port)));
+    const [one, two, three, four] = sockets as [SessionWebSocket, SessionWebSocket, SessionWebSocket, SessionWebSocket];
+    const old = credentialsOf(await one.attach(attachRecord(1)));
+    const later = credentialsOf(await two.attach(attachRecord(2, old)));
+    await three.attach(attachRecord(3, later));
+    const answer = await four.attach(attachRecord(4, old));
+    assert.deepEqual([answer.resumed, answer.reason], [false, "denied"]);
+  });
+
+  it("is that of one user: to another the session is `denied`, with the right secret, too", async (t) => {
+    const { port, channels } = await setSessions(t, { authorize: userOf });
+    const first = await SessionWebSocket.open(port);
+    const attached = await first.attach(attachRecord(1, { token: "token-of-ada" }));
+    assert.deepEqual(channels[0]?.attachment, { id: "ada" });
+    const other = await SessionWebSocket.open(port);
+    const answer = await other.attach(attachRecord(2, { ...credentialsOf(attached), token: "token-of-eve" }));
+    assert.deepEqual([answer.resumed, answer.reason], [false, "denied"]);
+    const again = await SessionWebSocket.open(port);
+    const resumed = await again.attach(attachRecord(2, { ...credentialsOf(attached), token: "token-of-ada" }));
+    assert.equal(resumed.resumed, true);
+  });
+
+  it("is asked for at each attach, by whatever transport, with the Authorization field of the request", async (t) => {
+    const asked: (string | null)[] = [];
+    const { port, sessions } = await setSessions(t, {
+      authorize: async (request) => {
+        await Promise.resolve();
+        asked.push(
+          `${request.headers.get("authorization")} ${[...request.headers].length > 4} ${remoteAddress(request)}`,
+        );
+        return userOf(request);
+      },
+    });
+    const socket = await SessionWebSocket.open(port);
+    const attached = await socket.attach(attachRecord(1, { token: "token-of-ada" }));
+    const http = await SessionRequester.connect(port);
+    const polled = await http.ask([attachRecord(2, { mode: "poll" })], {
+      credentials: credentialsOf(attached),
+      fields: { Authorization: "Bearer token-of-ada" },
+    });
+    assert.equal(attachedOf(polled.records).resumed, true);
+    const refused = await http.ask([attachRecord(3, { mode: "poll" })], { credentials: credentialsOf(attached) });
+    assert.equal(refused.status, 403);
+    assert.deepEqual(refused.records, [{ type: "detach", code: 4501, reason: "denied" }]);
+    assert.deepEqual(asked, [
+      "Bearer token-of-ada true 127.0.0.1",
+      "Bearer token-of-ada true 127.0.0.1",
+      "null true 127.0.0.1",
+    ]);
+    assert.equal(sessions.size, 1);
+  });
+
+  for (const [what, authorize] of Object.entries({
+    throws: () => {
+      throw new Error("down");
+    },
+    rejects: () => Promise.reject(new Error("down")),
+  })) {
+    it(`is not given when authorize ${what}, which is reported`, async (t) => {
+      const { port, errors } = await setSessions(t, { authorize });
+      const socket = await SessionWebSocket.open(port);
+      socket.control(attachRecord(1));
+      await socket.socket.expectClose(4501, { reason: "denied" });
+      assert.deepEqual(
+        errors.map(({ code, details }) => [code, details]),
+        [["HANDLER_FAILED", { handler: "authorize" }]],
+      );
+    });
+  }
+
+  it("is not given when authorize takes too long, but the client may come back", async (t) => {
+    const { promise, resolve } = deferred<{ id: string }>();
+    const { port, errors, sessions } = await setSessions(t, {
+      authorize: () => promise,
+      limits: { authorizeTimeoutMs: 50 },
+    });
+    const socket = await SessionWebSocket.open(port);
+    socket.control(attachRecord(1));
+    await socket.socket.expectClose(4006, { reason: "busy" });
+    assert.equal(errors[0]?.code, "HANDLER_FAILED");
+    resolve({ id: "too late" });
+    await promise;
+    assert.equal(sessions.size, 0);
+  });
+
+  it("needs a user who can be told from others", async (t) => {
+    const { port, errors } = await setSessions(t, { authorize: () => ({ name: "no id" }) });
+    const socket = await SessionWebSocket.open(port);
+    socket.control(attachRecord(1));
+    await socket.socket.expectClose(4501);
+    const [error] = errors;
+    assert.equal(error?.code, "HANDLER_FAILED");
+    assert.match(String(error.cause), /identify must be a function/);
+  });
+
+  it("goes by identify where that is given", async (t) => {
+    const { port } = await setSessions<{ name: string }>(t, {
+      authorize: () => ({ name: "ada" }),
+      identify: ({ name }) => name,
+    });
+    const socket = await SessionWebSocket.open(port);
+    assert.equal((await socket.attach(attachRecord(1))).resumed, false);
+  });
+});
+
+describe("a page of another origin", () => {
+  const own = { Origin: "http://localhost", Host: "localhost" };
+
+  it("may not attach, poll or send, unless it is allowed to", async (t) => {
+    const { port, sessions } = await setSessions(t, {}, { allowedOrigins: ["https://friend.example"] });
+    const http = await SessionRequester.connect(port);
+    const attach = (fields: Record<string, string>) => http.ask([attachRecord(1, { mode: "poll" })], { fields });
+    const foreign = await attach({ Origin: "https://foreign.example" });
+    assert.deepEqual([foreign.status, foreign.records], [403, []]);
+    assert.equal(sessions.size, 0);
+    assert.equal((await attach(own)).status, 200);
+    assert.equal((await attach({ Origin: "https://friend.example" })).status, 200);
+    assert.equal((await attach({})).status, 200);
+  });
+
+  it("may not do it by a form, either, which cannot set Channelkit-Protocol", async (t) => {
+    const { port, sessions } = await setSessions(t);
+    const http = await SessionRequester.connect(port);
+    const { status } = await http.ask([attachRecord(1)], { fields: { "channelkit-protocol": null } });
+    assert.equal(status, 403);
+    assert.equal(sessions.size, 0);
+  });
+});
