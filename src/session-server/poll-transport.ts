@@ -59,6 +59,8 @@ export class PollTransport extends HttpTransport implements Flushable {
   /** What comes while no poll is held is not needed: the next poll, and each answer to a send, says as much. */
   write(record: ControlRecord): void {
     if (this.#parked === undefined) return;
+    // Any answer at all is a ping.
+    if (record.type === "ping" && this.#controls.length > 0) return;
     this.#controls.push(record);
     this.wake();
   }

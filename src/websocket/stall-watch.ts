@@ -1,7 +1,13 @@
 import type { Mailbox } from "../channel/mailbox.ts";
 
+/** Watches whether reading that is paused ever goes on. */
+export type Pause = { stop(): undefined };
+
+/** Whoever pauses sees to that. */
+export const watchedByOthers: Pause = { stop: () => undefined };
+
 /** Gives up on a receive handler that finishes no message while reading is paused for it. */
-export class StallWatch {
+export class StallWatch implements Pause {
   readonly #mailbox: Mailbox;
   readonly #timeoutMs: number;
   readonly #stalled: () => void;
@@ -14,7 +20,7 @@ export class StallWatch {
     this.#timer = this.#wait();
   }
 
-  stop(): void {
+  stop(): undefined {
     clearTimeout(this.#timer);
   }
 

@@ -19,13 +19,9 @@ import { InflatingReader, type Pace } from "./inflating-reader.ts";
 import { readSocket } from "./read-socket.ts";
 import type { Reader } from "./reader.ts";
 import type { ReceiverListener } from "./receiver.ts";
-import { StallWatch } from "./stall-watch.ts";
+import { type Pause, StallWatch, watchedByOthers } from "./stall-watch.ts";
 import type { WebSocketOptions } from "./websocket-options.ts";
 import { streamMessage } from "./stream-message.ts";
-
-/** Watches whether reading ever goes on. */
-type Pause = Pick<StallWatch, "stop">;
-const watchedByOthers: Pause = { stop: () => undefined };
 
 /**
  * The channel over one WebSocket.
@@ -52,8 +48,8 @@ export class WebSocketChannel extends BaseChannel implements Watched, MailboxLis
     super(request, options.environment);
     this.#socket = socket;
     this.#options = options;
-    const { deflater, environment } = options;
-    const { limits } = environment;
+    const { deflater } = options;
+    const { limits } = options.environment;
     this.#outbox = new Outbox(socket, limits, true);
     this.#mailbox = new Mailbox(limits, this);
     this.#reader = deflater === undefined ? new FrameReader(limits, this) : new InflatingReader(limits, this, this);
@@ -180,7 +176,7 @@ export class WebSocketChannel extends BaseChannel implements Watched, MailboxLis
   /** Takes {@link pauseReading} back. */
   resumeReading(): void {
     if (this.#pause === undefined) return;
-    this.#endPause();
+    this.#pause = this.#pause.stop();
     if (this.closed === undefined) this.#options.heartbeat.watch(this);
     this.#reader.resume();
     this.adjustReading();
@@ -294,13 +290,8 @@ export class WebSocketChannel extends BaseChannel implements Watched, MailboxLis
     this.finish(closed, dropsQueued);
   }
 
-  #endPause(): void {
-    this.#pause?.stop();
-    this.#pause = undefined;
-  }
-
   #stopTimers(): void {
     this.#stopAwaiting?.();
-    this.#endPause();
+    this.#pause = this.#pause?.stop();
   }
 }
