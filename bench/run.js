@@ -108,8 +108,9 @@ async function findQuestions() {
  */
 function rowsOf(question, load) {
   const rows = load.rows ?? question.rows;
+  const of = barsOf(question, load).map((bar) => bar.of ?? "channelkit");
   const against = barsOf(question, load).flatMap((bar) => bar.against ?? []);
-  const isShown = (/** @type {string} */ row) => row === "channelkit" || against.includes(row);
+  const isShown = (/** @type {string} */ row) => of.includes(row) || against.includes(row);
   const shown = isQuick && against.length > 0 ? rows.filter(isShown) : rows;
   return baseline === undefined ? shown : [...shown, "baseline"];
 }

@@ -24,8 +24,8 @@ export const saturatedShare = 0.9;
  * @returns {Verdict}
  */
 export function judge(bar, rows) {
-  const { against, atLeast = Number.NEGATIVE_INFINITY, atMost = Number.POSITIVE_INFINITY } = bar;
-  const own = rows.get("channelkit") ?? [];
+  const { of = "channelkit", against, atLeast = Number.NEGATIVE_INFINITY, atMost = Number.POSITIVE_INFINITY } = bar;
+  const own = rows.get(of) ?? [];
   const other = against === undefined ? undefined : (rows.get(against) ?? []);
   const isByCpu = bar.figure === "rate" && other !== undefined && ![own, other].every(isSaturated);
   const by = isByCpu ? "cpu" : bar.figure;

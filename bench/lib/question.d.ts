@@ -65,6 +65,8 @@ export type Figure =
 /** What channelkit's figure must be, in shares of that of a control row or by itself. */
 export type Bar = {
   readonly load: string;
+  /** Whose figure it is about. Default: channelkit's. */
+  readonly of?: string;
   readonly figure: Figure;
   readonly against?: string;
   readonly atLeast?: number;

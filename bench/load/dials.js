@@ -9,8 +9,10 @@ import { constants, deflateRawSync } from "node:zlib";
  * Texts are bytes, one character each. `{id}` in them is the connection's own: what the reply to a step has behind its
  * `idBehind`, up to a quote, or else one that no other connection has.
  *
- * @typedef {{ send: string, until?: string, idBehind?: string }} Step
- * @typedef {{ steps: Step[], message: string, countsFrames: boolean }} Dial
+ * The first attach of a session has a key of its own for each connection, and who receives in a session acknowledges.
+ *
+ * @typedef {{ send: string, until?: string, idBehind?: string, attaches?: boolean }} Step
+ * @typedef {{ steps: Step[], message: string, countsFrames: boolean, acknowledges?: boolean }} Dial
  */
 
 /** Ends every message, and stands nowhere else in what servers send: counting it is counting messages. */
@@ -88,6 +90,13 @@ function plainDial(row, path, bytes) {
     const steps = [{ send: upgrade("sockjs/000/session/websocket"), until: "\x81\x01o" }];
     return { steps, message: frame(JSON.stringify([text(bytes)])) };
   }
+  if (row === "session") {
+    const steps = [
+      { send: upgrade(path, false, "channelkit.1"), until: "\r\n\r\n" },
+      { send: "", until: '"maxMessageBytes"', attaches: true },
+    ];
+    return { steps, message: frame(text(bytes)), acknowledges: true };
+  }
   return { steps: [{ send: upgrade(path), until: "\r\n\r\n" }], message: frame(text(bytes)) };
 }
 
@@ -122,14 +131,21 @@ function socketIoPolls() {
   };
 }
 
+/** A control record of the session protocol, as frames. @param {object} record */
+export function control(record) {
+  return frame("", 0x82) + frame(JSON.stringify(record));
+}
+
 /**
  * @param {string} path
  * @param {boolean} compress
+ * @param {string} [protocol]
  */
-function upgrade(path, compress = false) {
+function upgrade(path, compress = false, protocol) {
   return (
     `GET /${path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
     "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n" +
+    `${protocol === undefined ? "" : `Sec-WebSocket-Protocol: ${protocol}\r\n`}` +
     // As Chromium and Firefox offer it.
     `${compress ? "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n" : ""}\r\n`
   );

@@ -5,10 +5,11 @@
  * busy it was is in each result, so that a figure that it held back can be told.
  */
 
+import { randomBytes } from "node:crypto";
 import { connect as connectControl } from "node:net";
 import { cpuSeconds, machineSeconds } from "../lib/cpu.js";
 import { answerCommands } from "../lib/lines.js";
-import { marker } from "./dials.js";
+import { control as controlFrames, marker } from "./dials.js";
 import { FrameCounter } from "./frame-counter.js";
 import { Histogram } from "./histogram.js";
 
@@ -20,6 +21,8 @@ import { Histogram } from "./histogram.js";
  */
 
 const markerByte = marker.charCodeAt(0);
+/** As a session does by its defaults. */
+const messagesPerAck = 64;
 const connectingAtOnce = 100;
 const connectTimeoutMs = 60_000;
 /** How long a server may be silent while it owes messages. */
@@ -51,6 +54,9 @@ class Connection {
   #frames = new FrameCounter();
   #step = 0;
   #id = `${process.pid}-${(lastId += 1)}`;
+  /** How many have come since it was opened, and how many of these are acknowledged. */
+  #total = 0;
+  #acknowledged = 0;
   /** What has come in answer to the last step. */
   head = "";
 
@@ -120,7 +126,7 @@ class Connection {
   #next() {
     const step = this.dial.steps[this.#step];
     this.head = "";
-    if (step !== undefined) this.#write(this.#bytesOf(step.send));
+    if (step !== undefined) this.#write(this.#bytesOf(step.attaches === true ? attach() : step.send));
     if (step?.until === undefined) {
       this.#step = this.dial.steps.length;
       this.ready();
@@ -145,8 +151,21 @@ class Connection {
     const count = this.dial.countsFrames ? this.#frames.count(bytes) : countMarkers(bytes);
     if (count === 0) return;
     messages += count;
+    if (this.dial.acknowledges === true) this.#acknowledge(count);
     receive(this, count);
   }
+
+  /** @param {number} count */
+  #acknowledge(count) {
+    this.#total += count;
+    if (this.#total - this.#acknowledged < messagesPerAck) return;
+    this.#acknowledged = this.#total;
+    this.#write(Buffer.from(controlFrames({ type: "ack", received: this.#total }), "latin1"));
+  }
+}
+
+function attach() {
+  return controlFrames({ type: "attach", attach: 1, received: 0, key: randomBytes(16).toString("base64url") });
 }
 
 /** @param {Uint8Array} bytes */

@@ -1,0 +1,36 @@
+// @ts-check
+/**
+ * Question: what does a session cost beside a plain channel, and beside Socket.IO?
+ * Load: 64-byte text over WebSockets; echoes of 64 connections, broadcasts to 200 members, 5 000 that are idle. Who
+ * receives in a session acknowledges each 64th message.
+ * Unit: messages in a second, server CPU time for each; bytes for each idle connection.
+ */
+
+/** @type {import("../lib/question.js").Load[]} */
+const loads = [
+  { name: "echo, 16 in flight", parties: [["echo", 64]], run: { kind: "echo", inFlight: 16 } },
+  {
+    name: "200 members, 8 a turn",
+    parties: [["group", 200]],
+    run: { kind: "broadcast", perTurn: 8, turnsInFlight: 8 },
+  },
+];
+/** @type {import("../lib/question.js").Load} */
+const memory = { name: "idle, 5000", parties: [["group", 5000]], run: { kind: "memory" } };
+
+/** @type {import("../lib/question.js").Question} */
+export const question = {
+  rows: ["session", "channelkit", "socket.io"],
+  figures: ["rate", "cpu", "serverBusy", "loadBusy", "resident", "heap"],
+  loads: [...loads, memory],
+  bars: [
+    ...loads.flatMap(
+      ({ name }) =>
+        /** @type {import("../lib/question.js").Bar[]} */ ([
+          { load: name, of: "session", figure: "rate", against: "channelkit", atLeast: 0.85 },
+          { load: name, of: "session", figure: "rate", against: "socket.io", atLeast: 8 },
+        ]),
+    ),
+    { load: memory.name, of: "session", figure: "resident", against: "socket.io", atMost: 0.5 },
+  ],
+};
