@@ -43,8 +43,7 @@ export {
   type Sessions,
   type SessionsOptions,
 } from "./session-server/create-sessions.ts";
-export type { SessionChannel } from "./session-server/server-session-channel.ts";
-export type { UseSession } from "./session-server/session-host.ts";
+export type { SessionChannel, UseSession } from "./session-server/server-session-channel.ts";
 export type { HandshakeOptions } from "./websocket/handshake.ts";
 export type { Batch } from "./store/format.ts";
 export { MemoryChannelStore } from "./store/memory-channel-store.ts";

@@ -145,7 +145,7 @@ function upgrade(path, compress = false, protocol) {
   return (
     `GET /${path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
     "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n" +
-    `${protocol === undefined ? "" : `Sec-WebSocket-Protocol: ${protocol}\r\n`}` +
+    (protocol === undefined ? "" : `Sec-WebSocket-Protocol: ${protocol}\r\n`) +
     // As Chromium and Firefox offer it.
     `${compress ? "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n" : ""}\r\n`
   );

@@ -7,8 +7,8 @@ import { protocolField } from "../protocol/http-fields.ts";
 import { containListener } from "../server/report.ts";
 import { ServedRequest } from "../server/served-request.ts";
 import type { Authorize } from "./admission.ts";
-import type { SessionChannel } from "./server-session-channel.ts";
-import { SessionHost, type UseSession } from "./session-host.ts";
+import type { SessionChannel, UseSession } from "./server-session-channel.ts";
+import { SessionHost } from "./session-host.ts";
 import { SessionRequests } from "./session-requests.ts";
 import { SessionSockets, speaksSessions } from "./session-sockets.ts";
 

@@ -30,6 +30,9 @@ export type SessionChannel<User = undefined> = Channel & {
   readonly attachment: User;
 };
 
+/** What an application does with the channel of a session, once for each. */
+export type UseSession<User> = (channel: SessionChannel<User>) => unknown;
+
 /** What the channel of a session is made of. */
 export type SessionParts<User> = {
   readonly session: ServerSession<Item>;

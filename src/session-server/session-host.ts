@@ -1,22 +1,21 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import type { Environment } from "../channel/environment.ts";
 import type { ErrorListener } from "../channel/errors.ts";
+import type { Message } from "../channel/message-type.ts";
 import type { SessionLimits } from "../channel/session-limits.ts";
 import type { AttachRecord } from "../protocol/control-record.ts";
 import { runUse } from "../server/opening.ts";
 import { ServedRequest } from "../server/served-request.ts";
 import type { SessionEvents } from "../session/base-session.ts";
+import type { SessionEnd } from "../session/ending.ts";
 import type { ServerSession } from "../session/server-session.ts";
 import { SessionRegistry } from "../session/session-registry.ts";
 import { Derived } from "./derived.ts";
 import { Admission, type Admitted, type Authorize } from "./admission.ts";
 import { type Item, sizeOf } from "./item.ts";
-import { ServerSessionChannel, type SessionChannel } from "./server-session-channel.ts";
+import { ServerSessionChannel, type UseSession } from "./server-session-channel.ts";
 import type { ServerTransport } from "./server-transport.ts";
 import { WheelClock } from "./wheel-clock.ts";
-
-/** What an application does with the channel of a session, once for each. */
-export type UseSession<User> = (channel: SessionChannel<User>) => unknown;
 
 export type HostOptions<User> = {
   readonly limits: SessionLimits;
@@ -85,7 +84,7 @@ export class SessionHost<User> {
     let made: ServerSessionChannel<User> | undefined;
     const opened = (session: ServerSession<Item>): SessionEvents => {
       made = this.#open(session, user, asking);
-      return this.#eventsOf(made);
+      return new ChannelEvents(made, this.channels);
     };
     const result = this.registry.attach({ record, owner, transport, opened });
     if ("code" in result) {
@@ -106,16 +105,29 @@ export class SessionHost<User> {
     this.channels.set(session.id, channel);
     return channel;
   }
+}
 
-  #eventsOf(channel: ServerSessionChannel<User>): SessionEvents {
-    return {
-      message: (message) => channel.received(message),
-      acknowledged: () => channel.acknowledged(),
-      closed: (end) => {
-        this.channels.delete(channel.id);
-        channel.sessionEnded(end);
-      },
-    };
+/** Tells a channel of its session. One object for each, where functions would be four. */
+class ChannelEvents<User> implements SessionEvents {
+  readonly #channel: ServerSessionChannel<User>;
+  readonly #channels: Map<string, ServerSessionChannel<User>>;
+
+  constructor(channel: ServerSessionChannel<User>, channels: Map<string, ServerSessionChannel<User>>) {
+    this.#channel = channel;
+    this.#channels = channels;
+  }
+
+  message(message: Message): void {
+    this.#channel.received(message);
+  }
+
+  acknowledged(): void {
+    this.#channel.acknowledged();
+  }
+
+  closed(end: SessionEnd): void {
+    this.#channels.delete(this.#channel.id);
+    this.#channel.sessionEnded(end);
   }
 }
 

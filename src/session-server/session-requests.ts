@@ -13,7 +13,8 @@ import type { Admitted } from "./admission.ts";
 import { HttpTransport } from "./http-transport.ts";
 import { PollTransport } from "./poll-transport.ts";
 import { credentialsOf, readRecords, type RequestRecords, type WholeMessage } from "./request-records.ts";
-import type { Asking as AskingTransport, SessionHost, UseSession } from "./session-host.ts";
+import type { UseSession } from "./server-session-channel.ts";
+import type { Asking as AskingTransport, SessionHost } from "./session-host.ts";
 import { SessionResponse } from "./session-response.ts";
 import { StreamTransport } from "./stream-transport.ts";
 

@@ -1,6 +1,5 @@
-import type { Socket } from "node:net";
 import { ChannelErrorOf } from "../channel/errors.ts";
-import { closedHere, closedWith } from "../channel/status.ts";
+import { closedHere, type ClosedWith, closedWith } from "../channel/status.ts";
 import type { Message } from "../channel/message-type.ts";
 import { Payload } from "../channel/payload.ts";
 import type { SessionLimits } from "../channel/session-limits.ts";
@@ -13,28 +12,28 @@ import { ServedRequest } from "../server/served-request.ts";
 import type { Attachment } from "../session/attachment.ts";
 import type { Clock } from "../session/clock.ts";
 import type { Refusal } from "../session/session-registry.ts";
-import { encodeMessage } from "../websocket/frame.ts";
+import { appendEscaped } from "../websocket/append-message.ts";
 import { WebSocketChannel } from "../websocket/websocket-channel.ts";
-import type { WebSocketOptions } from "../websocket/websocket-options.ts";
 import type { Item } from "./item.ts";
+import type { UseSession } from "./server-session-channel.ts";
 import type { Intake, ServerTransport } from "./server-transport.ts";
 
-const [escapeFrame] = encodeMessage(new Uint8Array(0));
 const mostBytesPerUnit = 3;
 /** What a WebSocket that carries sessions belongs to. */
-export type SocketOwner = {
+export type SocketOwner<User> = {
   readonly clock: Clock;
   readonly limits: SessionLimits;
   /** Who it is that asks, and for which session; it calls `carry` or `refuse` of the socket, at once or later. */
-  attach(record: AttachRecord, socket: SessionSocket): void;
+  attach(record: AttachRecord, socket: SessionSocket<User>): void;
 };
 
 /**
  * A WebSocket that carries a session: it takes what the session has for it when it has room, and shares the encodings,
  * and the one write a turn, of plain channels. A client may attach over it more than once.
  */
-export class SessionSocket extends WebSocketChannel implements ServerTransport {
-  readonly #owner: SocketOwner;
+export class SessionSocket<User> extends WebSocketChannel implements ServerTransport {
+  readonly use: UseSession<User>;
+  readonly #owner: SocketOwner<User>;
   readonly #decoder = new FrameDecoder();
   #attachment: Attachment<Item> | undefined;
   #isAttaching = false;
@@ -42,10 +41,15 @@ export class SessionSocket extends WebSocketChannel implements ServerTransport {
   /** Ends it when no attach comes in time. */
   #stopWaiting: (() => void) | undefined;
 
-  constructor(request: Request, socket: Socket, options: WebSocketOptions, owner: SocketOwner) {
-    super(request, socket, options);
+  /** @param use - what is done with the channel of a session that is opened over it */
+  constructor(
+    owner: SocketOwner<User>,
+    use: UseSession<User>,
+    ...parts: ConstructorParameters<typeof WebSocketChannel>
+  ) {
+    super(...parts);
     this.#owner = owner;
-    this.onDeparture({ departed: () => this.#departed() });
+    this.use = use;
   }
 
   override start(head: Buffer, early: readonly Buffer[]): void {
@@ -113,9 +117,7 @@ export class SessionSocket extends WebSocketChannel implements ServerTransport {
   }
 
   write(record: ControlRecord): void {
-    if (!this.isOpen) return;
-    this.outbox.append(escapeFrame);
-    this.transmitMessage(encodeControl(record));
+    if (this.isOpen) appendEscaped(this.outbox, encodeControl(record));
   }
 
   detach(code: number, reason: string): void {
@@ -195,7 +197,8 @@ export class SessionSocket extends WebSocketChannel implements ServerTransport {
     );
   }
 
-  #departed(): void {
+  protected override finish(closed: ClosedWith, dropsQueued: boolean): void {
+    super.finish(closed, dropsQueued);
     this.#stopWaiting?.();
     this.#attachment?.lost();
   }

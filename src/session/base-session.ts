@@ -140,7 +140,7 @@ export abstract class BaseSession<Item> implements Carried<Item> {
 
   take(attachment: Attachment<Item>, number: number): Item | CloseRecord | undefined {
     if (attachment !== this.current) return undefined;
-    this.#forget();
+    if (this.peerHas >= this.outgoing.first) this.#forget();
     const item = this.outgoing.get(number);
     if (item !== undefined) this.written = Math.max(this.written, number);
     return item;

@@ -1,10 +1,19 @@
-/** What was sent and is not acknowledged, by number. */
+const smallestCapacity = 16;
+/** More than this is not kept by a session that has nothing to hold: a burst made it that large. */
+const largestIdleCapacity = 256;
+
+/**
+ * What was sent and is not acknowledged, by number.
+ *
+ * A ring: each item is written once and forgotten in place. A list that is cut at its head would be copied again and
+ * again, at the pace of the acks.
+ */
 export class ReplayBuffer<Item> {
+  /** Their length is a power of two, or none while nothing was ever held. */
   #items: (Item | undefined)[] = [];
   #sizes: number[] = [];
-  /** Entries before this index are forgotten; shifting an array for each would move all others. */
-  #head = 0;
   #first = 1;
+  #next = 1;
   #bytes = 0;
 
   /** The number of the oldest item that is held, or of the next one if there is none. */
@@ -14,11 +23,11 @@ export class ReplayBuffer<Item> {
 
   /** The number that the next item gets. */
   get next(): number {
-    return this.#first + this.count;
+    return this.#next;
   }
 
   get count(): number {
-    return this.#items.length - this.#head;
+    return this.#next - this.#first;
   }
 
   get bytes(): number {
@@ -26,32 +35,54 @@ export class ReplayBuffer<Item> {
   }
 
   push(item: Item, bytes: number): void {
-    this.#items.push(item);
-    this.#sizes.push(bytes);
+    if (this.count === this.#items.length) this.#resize(Math.max(smallestCapacity, 2 * this.#items.length));
+    const index = this.#indexOf(this.#next);
+    this.#items[index] = item;
+    this.#sizes[index] = bytes;
+    this.#next += 1;
     this.#bytes += bytes;
   }
 
   /** The item of a number that is held. */
   get(number: number): Item | undefined {
-    return this.#items[this.#head + number - this.#first];
+    if (number < this.#first || number >= this.#next) return undefined;
+    return this.#items[this.#indexOf(number)];
   }
 
   /** Forgets everything before a number. */
   forgetBefore(number: number): void {
-    while (this.#first < number && this.count > 0) {
-      this.#bytes -= this.#sizes[this.#head] ?? 0;
-      this.#items[this.#head] = undefined;
-      this.#head += 1;
-      this.#first += 1;
+    if (number <= this.#first) return;
+    const end = Math.min(number, this.#next);
+    for (; this.#first < end; this.#first += 1) {
+      const index = this.#indexOf(this.#first);
+      this.#bytes -= this.#sizes[index] ?? 0;
+      this.#items[index] = undefined;
     }
-    if (this.#head * 2 < this.#items.length) return;
-    this.#items = this.#items.slice(this.#head);
-    this.#sizes = this.#sizes.slice(this.#head);
-    this.#head = 0;
+    if (this.count === 0 && this.#items.length > largestIdleCapacity) this.#resize(0);
   }
 
   /** Counts from 1 again: what is held belongs to a new session. */
   renumber(): void {
+    const { count } = this;
+    this.#resize(this.#items.length, 1);
     this.#first = 1;
+    this.#next = 1 + count;
+  }
+
+  #indexOf(number: number): number {
+    return number & (this.#items.length - 1);
+  }
+
+  /** @param first - the number that the oldest item has from then on */
+  #resize(capacity: number, first = this.#first): void {
+    const items = Array.from<Item | undefined>({ length: capacity });
+    const sizes = Array.from({ length: capacity }, () => 0);
+    for (let offset = 0; offset < this.count; offset++) {
+      const from = this.#indexOf(this.#first + offset);
+      items[(first + offset) % capacity] = this.#items[from];
+      sizes[(first + offset) % capacity] = this.#sizes[from] ?? 0;
+    }
+    this.#items = items;
+    this.#sizes = sizes;
   }
 }

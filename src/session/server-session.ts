@@ -70,9 +70,10 @@ export class ServerSession<Item> extends BaseSession<Item> {
   }
 
   override send(item: Item): boolean {
+    if (this.current !== undefined) return super.send(item) && !this.isOver;
     const bytesBefore = this.bufferedBytes;
     const isAccepted = super.send(item);
-    if (this.current === undefined) this.#keeper.grew(this, this.bufferedBytes - bytesBefore);
+    this.#keeper.grew(this, this.bufferedBytes - bytesBefore);
     // The memory for all that are away may have had to be taken from this one.
     return isAccepted && !this.isOver;
   }

@@ -23,6 +23,21 @@ export function appendMessage(room: Room, outbox: Outbox, message: Message, defl
   return true;
 }
 
+const [emptyFrame] = encodeMessage(new Uint8Array(0));
+
+/** Puts an empty frame, then a text, behind all that waits, whether or not there is room: in place, if they are short. */
+export function appendEscaped(outbox: Outbox, text: string): void {
+  const mostBytes = emptyFrame.length + mostFrameBytes(text);
+  const place = outbox.reserve(mostBytes);
+  if (place === -1) {
+    outbox.append(emptyFrame);
+    for (const piece of encodeMessage(text)) if (piece !== undefined) outbox.append(piece);
+    return;
+  }
+  emptyFrame.copy(slab.bytes, place);
+  outbox.commit(emptyFrame.length + writeMessage(slab.bytes, place + emptyFrame.length, text));
+}
+
 /**
  * Puts a frame behind all that waits.
  *

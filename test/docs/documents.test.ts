@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { describe, it } from "node:test";
-import { defaultHistoryLimits, defaultLimits } from "../../src/index.ts";
+import { defaultHistoryLimits, defaultLimits, defaultSessionLimits } from "../../src/index.ts";
 import { isNode, nodesIn, readSources, root } from "../architecture/source.ts";
 import { runProgram } from "../support/child.ts";
 
@@ -18,7 +18,7 @@ describe("the documents", () => {
 
   it("list every limit", () => {
     const page = read("docs/limits.md");
-    for (const name of Object.keys({ ...defaultLimits, ...defaultHistoryLimits }))
+    for (const name of Object.keys({ ...defaultLimits, ...defaultHistoryLimits, ...defaultSessionLimits }))
       assert.ok(page.includes(`\`${name}\``), name);
   });
 
@@ -36,7 +36,7 @@ describe("the documents", () => {
     const names = [
       ...["index.ts", "testing.ts"].flatMap(valuesOf),
       ...["Channel", "ServeOptions", "ListenerOptions", "StopOptions"].flatMap(membersOf),
-      ...["FaultProxy", "FaultProxyOptions"].flatMap(membersOf),
+      ...["SessionsOptions", "Sessions", "FaultProxy", "FaultProxyOptions"].flatMap(membersOf),
     ];
     assert.ok(names.length > 30, names.join());
     assert.deepEqual(

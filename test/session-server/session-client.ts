@@ -148,7 +148,7 @@ export class SessionRequester {
   }
 }
 
-export function recordsOf(body: Uint8Array): SessionRecord[] {
+function recordsOf(body: Uint8Array): SessionRecord[] {
   const records: SessionRecord[] = [];
   const decoder = new RecordDecoder(2 ** 24, (record) => records.push(record));
   assert.equal(decoder.push(body), undefined);
