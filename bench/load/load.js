@@ -57,6 +57,8 @@ class Connection {
   /** How many have come since it was opened, and how many of these are acknowledged. */
   #total = 0;
   #acknowledged = 0;
+  /** An ack that is to leave with what is sent next. @type {Buffer | undefined} */
+  #ack;
   /** What has come in answer to the last step. */
   head = "";
 
@@ -105,7 +107,14 @@ class Connection {
   send(count) {
     const bytes = count * this.messageBytes;
     while (this.batch.length < bytes) this.batch = Buffer.concat([this.batch, this.batch]);
-    this.#write(this.batch.subarray(0, bytes));
+    this.#writeWithAck(this.batch.subarray(0, bytes));
+  }
+
+  /** With the ack that waits, as a client does whose writes of a turn are one. @param {Uint8Array} bytes */
+  #writeWithAck(bytes) {
+    const ack = this.#ack;
+    this.#ack = undefined;
+    this.#write(ack === undefined ? bytes : Buffer.concat([ack, bytes]));
   }
 
   close() {
@@ -153,6 +162,7 @@ class Connection {
     messages += count;
     if (this.dial.acknowledges === true) this.#acknowledge(count);
     receive(this, count);
+    if (this.#ack !== undefined) this.#writeWithAck(Buffer.alloc(0));
   }
 
   /** @param {number} count */
@@ -160,7 +170,7 @@ class Connection {
     this.#total += count;
     if (this.#total - this.#acknowledged < messagesPerAck) return;
     this.#acknowledged = this.#total;
-    this.#write(Buffer.from(controlFrames({ type: "ack", received: this.#total }), "latin1"));
+    this.#ack = Buffer.from(controlFrames({ type: "ack", received: this.#total }), "latin1");
   }
 }
 
