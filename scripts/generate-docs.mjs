@@ -1,7 +1,7 @@
 /**
  * npm run docs [-- --check]
  *
- * Writes what is generated in docs/: limits.md from src/channel/limits.ts and session-limits.ts, and guarantees.md from the rules in
+ * Writes what is generated in docs/: limits.md from src/channel/limits.ts, session-limits.ts and client-limits.ts, and guarantees.md from the rules in
  * docs/guarantees.txt and the names of the tests. With --check nothing is written, and a stale page is a failure.
  */
 
@@ -36,6 +36,7 @@ function generatePages() {
 
 function limitsPage() {
   const source = readFileSync(join(root, "src", "channel", "limits.ts"), "utf8");
+  const client = readFileSync(join(root, "src", "channel", "client-limits.ts"), "utf8");
   const sessions = readFileSync(join(root, "src", "channel", "session-limits.ts"), "utf8");
   return [
     "# Limits",
@@ -67,6 +68,12 @@ function limitsPage() {
     `bound what is kept until it is acknowledged, on either end. A message counts its bytes and ${readConstant(sessions, "messageOverheadBytes")} more.`,
     "",
     ...limitTable(sessions, "SessionLimits", "defaultSessionLimits"),
+    "",
+    "## The client",
+    "",
+    "Set them with `connect(url, { … })`. Its bytes are those of messages, and as much more for each.",
+    "",
+    ...limitTable(client, "ClientLimits", "defaultClientLimits"),
     "",
     "## Fixed",
     "",

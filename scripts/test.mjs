@@ -10,6 +10,7 @@ import { tmpdir } from "node:os";
 import { delimiter, dirname, join, relative, sep } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
+import { bundleClient } from "./bundle-client.mjs";
 import { ensurePrograms } from "./debian-programs.mjs";
 import { compile, currentNode, node24, root } from "./tools.mjs";
 
@@ -21,6 +22,7 @@ const { values, positionals: filters } = parseArgs({ options: { node: { type: "s
 rmSync(join(root, "dist"), { recursive: true, force: true });
 rmSync(join(root, "build"), { recursive: true, force: true });
 compile("tsconfig.build.json");
+await bundleClient();
 compile("tsconfig.test.json");
 
 const files = findTests();

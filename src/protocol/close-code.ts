@@ -33,6 +33,14 @@ export const closeCodes = {
   tooBig: 4503,
 } as const;
 
+// By themselves, too, so that a client loads only those that it needs.
+type CloseCodes = typeof closeCodes;
+export const superseded: CloseCodes["superseded"] = 4001;
+export const silent: CloseCodes["silent"] = 4002;
+export const unknown: CloseCodes["unknown"] = 4005;
+export const late: CloseCodes["late"] = 4007;
+export const fault: CloseCodes["fault"] = 4500;
+
 /** The name of a code of ours, which is also the reason that goes with it. */
 export type CloseName = keyof typeof closeCodes;
 

@@ -12,15 +12,15 @@ export type AttachRecord = {
   /** How many numbered messages of the server the client has. */
   readonly received: number;
   /** Made by the client for the session that this may open: attaches with the same key open one. None: open none. */
-  readonly key?: string;
+  readonly key?: string | undefined;
   /** The session to resume. Over HTTP it stands in a header field, with its secret. */
-  readonly session?: string;
-  readonly secret?: string;
+  readonly session?: string | undefined;
+  readonly secret?: string | undefined;
   /** Over a WebSocket, whose header fields a browser does not let a page set: what the client proves who it is with. */
-  readonly token?: string;
-  readonly mode?: AttachMode;
+  readonly token?: string | undefined;
+  readonly mode?: AttachMode | undefined;
   /** The counts of the server do not fit those of the client: end this session, open a new one. */
-  readonly gap?: boolean;
+  readonly gap?: boolean | undefined;
 };
 
 /** Server: the answer to an attach. Its numbered messages follow, from `first` on. */

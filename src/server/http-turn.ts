@@ -5,7 +5,7 @@ import { Exchange, type ExchangeOwner } from "../http/exchange.ts";
 import type { HttpChannel } from "../http/http-channel.ts";
 import { checkRequestHead, type RequestFault } from "../http/request-rules.ts";
 import { respond } from "../http/respond.ts";
-import { asksForWebSocket, checkHandshake, isRefusal } from "../websocket/handshake.ts";
+import { asksForWebSocket, checkHandshake, type HandshakeOptions, isRefusal } from "../websocket/handshake.ts";
 import { type ChannelKit, plainChannels } from "./channel-kit.ts";
 import type { Connection, Turn } from "./connection.ts";
 import { dispatch, type DispatchListener } from "./dispatch.ts";
@@ -14,8 +14,8 @@ import { channelResponse, runUse } from "./opening.ts";
 import { isOriginAllowed } from "./origin.ts";
 import { type IntakeListener, RequestIntake } from "./request-intake.ts";
 import { type Opening, ServedRequest, type UseChannel } from "./served-request.ts";
-import type { HandshakeOptions } from "../websocket/handshake.ts";
 import type { ServerState } from "./server-state.ts";
+import { whenRead } from "./when-read.ts";
 
 /** What the Expect field of a request asks for. */
 export type Expectation = "nothing" | "continue" | "unknown";
@@ -265,19 +265,8 @@ export class HttpTurn implements Turn, IntakeListener, DispatchListener, Exchang
   }
 
   finished(isPersistent: boolean): void {
-    const { socket } = this.#connection;
-    if (!isPersistent || !socket.writableNeedDrain) {
-      this.#makeWay(isPersistent);
-      return;
-    }
-    // A client that does not read its answers gets no more of them: they would pile up in memory. And the last one is
-    // not kept for ever: it may take its time, as long as the client takes any of it.
-    const destroy = (): void => void socket.destroy();
-    socket.setTimeout(this.#state.environment.limits.idleTimeoutMs, destroy);
-    socket.once("drain", () => {
-      socket.setTimeout(0, destroy);
-      this.#makeWay(true);
-    });
+    if (!isPersistent) this.#makeWay(false);
+    else whenRead(this.#connection.socket, this.#state.environment.limits.idleTimeoutMs, () => this.#makeWay(true));
   }
 
   /** Lets the next request have its turn, if there may be one. */

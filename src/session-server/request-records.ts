@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
-import { type Fault, faultOf } from "../protocol/control-codec.ts";
+import { decodeControl } from "../protocol/control-codec.ts";
+import { type Fault, faultOf } from "../protocol/control-text.ts";
 import type { ControlRecord } from "../protocol/control-record.ts";
 import { decodeCredentials, type SessionCredentials, sessionField } from "../protocol/http-fields.ts";
 import { RecordDecoder, type SessionRecord } from "../protocol/record-codec.ts";
@@ -24,7 +25,7 @@ export function readRecords(
   if (headers["content-encoding"] !== undefined) return faultOf("a body may not have a Content-Encoding");
   if (headers["content-type"] !== "application/octet-stream") return faultOf("a body must be application/octet-stream");
   const records: SessionRecord[] = [];
-  const decoder = new RecordDecoder(maxMessageBytes, (record) => records.push(record));
+  const decoder = new RecordDecoder(maxMessageBytes, (record) => records.push(record), decodeControl);
   const fault = decoder.push(rawBody);
   if (fault !== undefined) return fault;
   if (!decoder.isBetweenRecords) return faultOf("a body must hold whole records");

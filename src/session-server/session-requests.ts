@@ -1,8 +1,8 @@
+import type { Fault } from "../protocol/control-text.ts";
 import type { Environment } from "../channel/environment.ts";
 import { ChannelErrorOf } from "../channel/errors.ts";
 import { isThenable } from "../channel/mailbox.ts";
 import { closeCodes } from "../protocol/close-code.ts";
-import type { Fault } from "../protocol/control-codec.ts";
 import type { AttachRecord } from "../protocol/control-record.ts";
 import { protocolField, protocolVersion, type SessionCredentials } from "../protocol/http-fields.ts";
 import { type ChannelKit, plainChannels } from "../server/channel-kit.ts";

@@ -1,10 +1,11 @@
+import { decodeControl } from "../protocol/control-codec.ts";
+import { type Fault, encodeControl, faultOf } from "../protocol/control-text.ts";
 import { ChannelErrorOf } from "../channel/errors.ts";
 import { closedHere, type ClosedWith, closedWith } from "../channel/status.ts";
 import type { Message } from "../channel/message-type.ts";
 import { Payload } from "../channel/payload.ts";
 import type { SessionLimits } from "../channel/session-limits.ts";
 import { closeCodes } from "../protocol/close-code.ts";
-import { encodeControl, type Fault, faultOf } from "../protocol/control-codec.ts";
 import type { AttachRecord, CloseRecord, ControlRecord } from "../protocol/control-record.ts";
 import { FrameDecoder } from "../protocol/frame-codec.ts";
 import type { SessionRecord } from "../protocol/record-codec.ts";
@@ -34,7 +35,7 @@ export type SocketOwner<User> = {
 export class SessionSocket<User> extends WebSocketChannel implements ServerTransport {
   readonly use: UseSession<User>;
   readonly #owner: SocketOwner<User>;
-  readonly #decoder = new FrameDecoder();
+  readonly #decoder = new FrameDecoder(decodeControl);
   #attachment: Attachment<Item> | undefined;
   #isAttaching = false;
   #isWaiting = false;

@@ -5,16 +5,18 @@ import type { Clock } from "./clock.ts";
 /** RFC 3629 §3: a UTF-16 unit takes up to three bytes. To count them would cost more than an ack that comes early. */
 const mostBytesPerUnit = 3;
 
+type AckLimits = Pick<SessionLimits, "ackMessages" | "ackBytes" | "ackDelayMs">;
+
 /** When to acknowledge what came: after so many messages, so many bytes, or so much time. */
 export class AckSchedule {
-  readonly #limits: SessionLimits;
+  readonly #limits: AckLimits;
   readonly #clock: Clock;
   readonly #acknowledge: () => void;
   #messages = 0;
   #bytes = 0;
   #cancelTimer: (() => void) | undefined;
 
-  constructor(limits: SessionLimits, clock: Clock, acknowledge: () => void) {
+  constructor(limits: AckLimits, clock: Clock, acknowledge: () => void) {
     this.#limits = limits;
     this.#clock = clock;
     this.#acknowledge = acknowledge;

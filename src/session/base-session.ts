@@ -1,6 +1,5 @@
-import { messageOverheadBytes, type SessionLimits } from "../channel/session-limits.ts";
-import type { Message } from "../channel/message-type.ts";
-import { closeCodes, type CloseName } from "../protocol/close-code.ts";
+import { messageOverheadBytes } from "../channel/session-limits.ts";
+import { closeCodes, type CloseName, superseded } from "../protocol/close-code.ts";
 import type { CloseRecord, ControlRecord } from "../protocol/control-record.ts";
 import { AckSchedule } from "./ack-schedule.ts";
 import type { Attachment, Carried, Numbered } from "./attachment.ts";
@@ -8,23 +7,7 @@ import type { Clock } from "./clock.ts";
 import { type DropName, Ending, endOf, type SessionEnd } from "./ending.ts";
 import { Liveness } from "./liveness.ts";
 import { ReplayBuffer } from "./replay-buffer.ts";
-
-/** What a session tells the one who uses it. None of these may throw. */
-export type SessionEvents = {
-  message(message: Message): void;
-  /** Comes once. After `close` of this side, messages may still be on their way to the other one. */
-  closed(end: SessionEnd): void;
-  /** Less is waiting now, or nothing any more. */
-  acknowledged(): void;
-};
-
-/** What a session is given. */
-export type SessionOptions<Item> = {
-  readonly limits: SessionLimits;
-  readonly clock: Clock;
-  /** The bytes of an item as it goes out. */
-  readonly sizeOf: (item: Item) => number;
-};
+import type { EndLimits, SessionEvents, SessionOptions } from "./session-options.ts";
 
 /**
  * What both ends of a session have in common: numbers, acknowledgements, and what is kept to be sent again.
@@ -39,13 +22,14 @@ export abstract class BaseSession<Item> implements Carried<Item> {
   protected written = 0;
   protected received = 0;
   /** The highest number that is acknowledged. */
-  protected peerHas = 0;
+  peerHas = 0;
   protected current: Attachment<Item> | undefined;
-  readonly #limits: SessionLimits;
+  readonly #limits: EndLimits;
   readonly #sizeOf: (item: Item) => number;
   readonly #acks: AckSchedule;
   readonly #ending: Ending = new Ending();
   #liveness: Liveness | undefined;
+  #lost = 0;
 
   constructor({ limits, clock, sizeOf }: SessionOptions<Item>) {
     this.#limits = limits;
@@ -86,21 +70,15 @@ export abstract class BaseSession<Item> implements Carried<Item> {
     return this.outgoing.bytes;
   }
 
-  /** Sends, or keeps to be sent. @returns false when the session is closed, or when it ends because too much waits */
+  /** Messages that are not acknowledged, and the end if it was sent. Once the session is over: those that never were. */
+  get unacknowledged(): number {
+    return this.isOver ? this.#lost : this.outgoing.count;
+  }
+
+  /** Sends, or keeps to be sent. @returns false when the session is closed */
   send(item: Item): boolean {
-    if (!this.isOpen) return false;
-    const bytes = this.#sizeOf(item) + messageOverheadBytes;
-    const isOverLimit = this.outgoing.count > 0 && !this.#hasRoomFor(bytes);
-    // The message that goes over the limit is still kept, so that the session can be resumed; the next one is not.
-    const isBeyond = this.current === undefined || this.outgoing.bytes > this.#limits.maxUnacknowledgedBytes;
-    if (isOverLimit && isBeyond) {
-      this.drop("overflow");
-      return false;
-    }
-    this.outgoing.push(item, bytes);
-    if (isOverLimit) this.detach("slow");
-    else this.current?.transport.wake();
-    return true;
+    if (this.isOpen) this.push(item, this.bytesOf(item));
+    return this.isOpen;
   }
 
   /** Ends the session behind everything that was sent. @returns true only for the call that closed it */
@@ -144,6 +122,11 @@ export abstract class BaseSession<Item> implements Carried<Item> {
     const item = this.outgoing.get(number);
     if (item !== undefined) this.written = Math.max(this.written, number);
     return item;
+  }
+
+  /** Asks at once whether the peer is there, and lets go of a transport over which nothing comes in this time. */
+  probe(timeoutMs: number): void {
+    this.#liveness?.probe(timeoutMs);
   }
 
   heard(attachment: Attachment<Item>): boolean {
@@ -218,6 +201,15 @@ export abstract class BaseSession<Item> implements Carried<Item> {
     }
   }
 
+  protected bytesOf(item: Item): number {
+    return this.#sizeOf(item) + messageOverheadBytes;
+  }
+
+  protected push(item: Item, bytes: number): void {
+    this.outgoing.push(item, bytes);
+    this.current?.transport.wake();
+  }
+
   /** Tells the peer what came, also if it was told before. */
   acknowledge(): void {
     this.current?.transport.write({ type: "ack", received: this.takeReceived() });
@@ -237,7 +229,7 @@ export abstract class BaseSession<Item> implements Carried<Item> {
     });
     // A client may attach again over the same transport.
     if (before === undefined || before.transport === attachment.transport) return;
-    before.transport.detach(closeCodes.superseded, "superseded");
+    before.transport.detach(superseded, "superseded");
   }
 
   /** Both ends count from the beginning. @returns how many messages may or may not have arrived, and are forgotten */
@@ -260,13 +252,6 @@ export abstract class BaseSession<Item> implements Carried<Item> {
     this.outgoing.forgetBefore(Math.min(this.peerHas + 1, this.current?.nextOutgoing ?? this.outgoing.next));
   }
 
-  #hasRoomFor(bytes: number): boolean {
-    const { maxUnacknowledgedBytes, maxReplayBytes, maxReplayMessages } = this.#limits;
-    const { count } = this.outgoing;
-    if (this.current !== undefined) return this.outgoing.bytes + bytes <= maxUnacknowledgedBytes;
-    return this.outgoing.bytes + bytes <= maxReplayBytes && count < maxReplayMessages;
-  }
-
   #closedByPeer({ code, reason }: CloseRecord): void {
     // The other side waits for this: it keeps its last messages until then.
     this.acknowledge();
@@ -284,6 +269,7 @@ export abstract class BaseSession<Item> implements Carried<Item> {
     this.#ending.finish();
     const attachment = this.current;
     this.#leave();
+    this.#lost = this.outgoing.count;
     this.outgoing.forgetBefore(this.outgoing.next);
     attachment?.transport.detach(code, reason);
     this.events.acknowledged();

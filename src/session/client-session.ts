@@ -1,8 +1,9 @@
-import { closeCodes } from "../protocol/close-code.ts";
+import type { ClientLimits } from "../channel/client-limits.ts";
+import { fault, superseded, unknown } from "../protocol/close-code.ts";
 import type { AttachedRecord, AttachMode, ControlRecord, ResetReason } from "../protocol/control-record.ts";
-import type { SessionCredentials } from "../protocol/http-fields.ts";
 import { Attachment } from "./attachment.ts";
-import { BaseSession, type SessionEvents, type SessionOptions } from "./base-session.ts";
+import { BaseSession } from "./base-session.ts";
+import type { EndLimits, SessionEvents, SessionOptions } from "./session-options.ts";
 import type { Transport } from "./transport.ts";
 
 /** A transport carries the session, told before any message that comes over it. */
@@ -28,8 +29,11 @@ export type ClientSessionEvents = SessionEvents & {
   goaway(afterMs: number): void;
 };
 
+/** The bounds of a client's end. */
+export type ClientEndLimits = EndLimits & Pick<ClientLimits, "maxQueuedBytes" | "maxQueuedMessages">;
+
 /** What the client's end is given besides. */
-export type ClientSessionOptions<Item> = SessionOptions<Item> & {
+export type ClientSessionOptions<Item> = SessionOptions<Item, ClientEndLimits> & {
   readonly events: ClientSessionEvents;
   /** 128 random bits, of the letters that a token may have. */
   readonly createKey: () => string;
@@ -41,24 +45,34 @@ const slackMs = 5000;
 /** The client's end of a session: it attaches. */
 export class ClientSession<Item> extends BaseSession<Item> {
   protected readonly events: ClientSessionEvents;
+  readonly #limits: ClientEndLimits;
   readonly #createKey: () => string;
   readonly #pending = new Map<Attachment<Item>, AttachMode | undefined>();
   #latestAttach = 0;
   #key: string;
-  #credentials: SessionCredentials | undefined;
+  #answer: AttachedRecord | undefined;
   /** The counts of the server did not fit. */
   #hasGap = false;
 
   constructor(options: ClientSessionOptions<Item>) {
     super(options);
     this.events = options.events;
+    this.#limits = options.limits;
     this.#createKey = options.createKey;
     this.#key = options.createKey();
   }
 
-  /** Names the session and proves the right to it, in each request over HTTP. */
-  get credentials(): SessionCredentials | undefined {
-    return this.#credentials;
+  /** The answer that was adopted last. It names the session and proves the right to it, in each request over HTTP. */
+  get answer(): AttachedRecord | undefined {
+    return this.#answer;
+  }
+
+  /** Sends, or keeps to be sent. @returns false when the session is closed, or when too much waits: it takes nothing then */
+  override send(item: Item): boolean {
+    const { maxQueuedBytes, maxQueuedMessages } = this.#limits;
+    const { bytes, count } = this.outgoing;
+    const isFull = count >= maxQueuedMessages || bytes + this.bytesOf(item) > maxQueuedBytes;
+    return !(isFull && count > 0) && super.send(item);
   }
 
   /** Asks the server to go on over this transport. What carries the session now does so until the answer comes. */
@@ -92,12 +106,13 @@ export class ClientSession<Item> extends BaseSession<Item> {
     if (record.type === "attached") this.#answered(attachment, record);
     else if (record.type === "goaway") this.events.goaway(record.afterMs);
     // Closing, it asked for this session and no other: the server has nothing to keep for it any more.
-    else if (record.type === "detach" && record.code === closeCodes.unknown && !this.isOpen) this.drop("expired");
+    else if (record.type === "detach" && record.code === unknown && !this.isOpen) this.drop("expired");
     else return false;
     return true;
   }
 
   #ask(attachment: Attachment<Item>, mode: AttachMode | undefined): void {
+    const { session, secret } = this.#answer ?? {};
     this.#latestAttach += 1;
     attachment.number = this.#latestAttach;
     this.#pending.set(attachment, mode);
@@ -106,34 +121,38 @@ export class ClientSession<Item> extends BaseSession<Item> {
       attach: this.#latestAttach,
       received: this.received,
       // Closing, it must not open another session.
-      ...(this.isOpen || this.#credentials === undefined ? { key: this.#key } : undefined),
-      ...this.#credentials,
-      ...(mode === undefined ? undefined : { mode }),
-      ...(this.#hasGap ? { gap: true } : undefined),
+      key: this.isOpen || session === undefined ? this.#key : undefined,
+      session,
+      secret,
+      mode,
+      gap: this.#hasGap || undefined,
     });
   }
 
   #answered(attachment: Attachment<Item>, answer: AttachedRecord): void {
     const mode = this.#pending.get(attachment);
+    const isLatest = answer.attach === this.#latestAttach;
+    // A late answer over a stream may have been held back by a proxy, as what follows would be.
+    if (!isLatest && mode === "stream" && this.#pending.size > 1) return;
     if (!this.#pending.delete(attachment)) return;
-    const isGap = answer.attach === this.#latestAttach && this.#isGap(answer);
+    const isGap = isLatest && this.#isGap(answer);
     if (isGap && this.#hasGap) {
       const reason = "the server resumes what it was told to end";
-      attachment.transport.detach(closeCodes.fault, reason);
+      attachment.transport.detach(fault, reason);
       this.drop("fault", reason);
       return;
     }
     this.#hasGap ||= isGap;
-    if (isGap || answer.attach !== this.#latestAttach) {
+    if (isGap || !isLatest) {
       // This transport works. Whether a later attach arrived is not known: a new one over this settles it.
       this.#dropPending();
       this.#ask(attachment, mode);
       return;
     }
-    const { session, secret, resumed } = answer;
+    const { resumed } = answer;
     this.#dropPending();
     this.#hasGap = false;
-    this.#credentials = { session, secret };
+    this.#answer = answer;
     this.#key = this.#createKey();
     const uncertain = resumed ? 0 : this.restart();
     this.acknowledged(answer.received);
@@ -155,7 +174,7 @@ export class ClientSession<Item> extends BaseSession<Item> {
   #dropPending(): void {
     for (const attachment of this.#pending.keys()) {
       this.#pending.delete(attachment);
-      attachment.transport.detach(closeCodes.superseded, "superseded");
+      attachment.transport.detach(superseded, "superseded");
     }
   }
 }

@@ -26,8 +26,7 @@ export class Liveness {
   start(): void {
     this.stop();
     this.heard();
-    const { pingIntervalMs } = this.#options;
-    if (pingIntervalMs > 0) this.#watch(pingIntervalMs);
+    this.#watch();
   }
 
   heard(): void {
@@ -38,20 +37,24 @@ export class Liveness {
     this.#cancel?.();
   }
 
-  #watch(delayMs: number): void {
-    const { pingIntervalMs, pongTimeoutMs, ping, lost } = this.#options;
-    this.#cancel = this.#clock.after(delayMs, () => {
-      const silentMs = this.#clock.now() - this.#heardAtMs;
-      if (silentMs < pingIntervalMs) {
-        this.#watch(pingIntervalMs - silentMs);
-        return;
-      }
-      const heardAtMs = this.#heardAtMs;
-      this.#cancel = this.#clock.after(pongTimeoutMs, () => {
-        if (this.#heardAtMs === heardAtMs) lost();
-        else this.#watch(Math.max(0, this.#heardAtMs + pingIntervalMs - this.#clock.now()));
-      });
-      ping();
+  /** Asks now. Lost is who says nothing in this time. */
+  probe(timeoutMs: number): void {
+    this.stop();
+    const askedAtMs = this.#clock.now();
+    this.#cancel = this.#clock.after(timeoutMs, () => {
+      if (this.#heardAtMs < askedAtMs) this.#options.lost();
+      else this.#watch();
+    });
+    this.#options.ping();
+  }
+
+  #watch(): void {
+    const { pingIntervalMs, pongTimeoutMs } = this.#options;
+    if (pingIntervalMs === 0) return;
+    const heardAtMs = this.#heardAtMs;
+    this.#cancel = this.#clock.after(Math.max(0, heardAtMs + pingIntervalMs - this.#clock.now()), () => {
+      if (this.#heardAtMs === heardAtMs) this.probe(pongTimeoutMs);
+      else this.#watch();
     });
   }
 }

@@ -1,7 +1,8 @@
 import type { SessionLimits } from "../channel/session-limits.ts";
 import type { AttachedRecord, AttachMode, ControlRecord, ResetReason } from "../protocol/control-record.ts";
 import { Attachment, type Numbered } from "./attachment.ts";
-import { BaseSession, type SessionEvents, type SessionOptions } from "./base-session.ts";
+import { BaseSession } from "./base-session.ts";
+import type { SessionEvents, SessionOptions } from "./session-options.ts";
 import type { Transport } from "./transport.ts";
 
 /** Who keeps the sessions of a server, within time and memory. */
@@ -39,7 +40,7 @@ export class ServerSession<Item> extends BaseSession<Item> {
   #highestPoll = 0;
   #goneSinceMs = 0;
 
-  constructor(id: string, keeper: SessionKeeper<Item>, options: SessionOptions<Item>) {
+  constructor(id: string, keeper: SessionKeeper<Item>, options: SessionOptions<Item, SessionLimits>) {
     super(options);
     this.id = id;
     this.#keeper = keeper;
@@ -69,13 +70,22 @@ export class ServerSession<Item> extends BaseSession<Item> {
     return this.#goneSinceMs;
   }
 
+  /** Sends, or keeps to be sent. @returns false when the session is closed, or when it ends because too much waits */
   override send(item: Item): boolean {
-    if (this.current !== undefined) return super.send(item) && !this.isOver;
-    const bytesBefore = this.bufferedBytes;
-    const isAccepted = super.send(item);
-    this.#keeper.grew(this, this.bufferedBytes - bytesBefore);
+    if (!this.isOpen) return false;
+    const bytes = this.bytesOf(item);
+    const isOverLimit = this.outgoing.count > 0 && !this.#hasRoomFor(bytes);
+    // The message that goes over the limit is still kept, so that the session can be resumed; the next one is not.
+    const isBeyond = this.current === undefined || this.outgoing.bytes > this.#limits.maxUnacknowledgedBytes;
+    if (isOverLimit && isBeyond) {
+      this.drop("overflow");
+      return false;
+    }
+    this.push(item, bytes);
+    if (isOverLimit) this.detach("slow");
+    if (this.current === undefined) this.#keeper.grew(this, bytes);
     // The memory for all that are away may have had to be taken from this one.
-    return isAccepted && !this.isOver;
+    return !this.isOver;
   }
 
   /** Goes on over a transport whose attach is higher than all before, and answers it. */
@@ -147,5 +157,12 @@ export class ServerSession<Item> extends BaseSession<Item> {
   /** A server is sent nothing else: attaches, polls and sends are requests, which come to their own doors. */
   protected controlOfRole(): boolean {
     return false;
+  }
+
+  #hasRoomFor(bytes: number): boolean {
+    const { maxUnacknowledgedBytes, maxReplayBytes, maxReplayMessages } = this.#limits;
+    const { count } = this.outgoing;
+    if (this.current !== undefined) return this.outgoing.bytes + bytes <= maxUnacknowledgedBytes;
+    return this.outgoing.bytes + bytes <= maxReplayBytes && count < maxReplayMessages;
   }
 }

@@ -1,8 +1,9 @@
+import type { SessionLimits } from "../channel/session-limits.ts";
 import { closeCodes } from "../protocol/close-code.ts";
 import type { AttachRecord, ResetReason } from "../protocol/control-record.ts";
 import type { SessionCredentials } from "../protocol/http-fields.ts";
 import type { Attachment } from "./attachment.ts";
-import type { SessionEvents, SessionOptions } from "./base-session.ts";
+import type { SessionEvents, SessionOptions } from "./session-options.ts";
 import { EndedSessions } from "./ended-sessions.ts";
 import { GoneSessions } from "./gone-sessions.ts";
 import { ResumeSecret, type SecretTools } from "./resume-secret.ts";
@@ -10,7 +11,7 @@ import { ServerSession, type SessionKeeper } from "./server-session.ts";
 import type { Transport } from "./transport.ts";
 
 /** What the sessions of one server share. */
-export type RegistryOptions<Item, Hash> = SessionOptions<Item> & {
+export type RegistryOptions<Item, Hash> = SessionOptions<Item, SessionLimits> & {
   readonly secrets: SecretTools<Hash>;
   /** 128 random bits, of the letters that a token may have. */
   readonly createId: () => string;

@@ -5,7 +5,7 @@ import { isNode, locate, nodesIn, parse, readSources } from "./source.ts";
 import type { Source, SyntaxNode } from "./source.ts";
 
 /** What package.json exports. */
-const entries = ["index.ts", "testing.ts"];
+const entries = ["index.ts", "client.ts", "testing.ts"];
 
 describe("the public surface, which is what the entry points export and every type that this names", () => {
   it("has a docstring on each declaration and on each of its members", () => {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { after, afterEach, before, describe, it } from "node:test";
 import { root } from "../architecture/source.ts";
 import { runProgram, type RunningProgram } from "../support/child.ts";
+import { eventually } from "../support/expect.ts";
 import { connectRaw, destroyOpenClients } from "../support/raw-client.ts";
 import { openWebSocket } from "../support/websocket-client.ts";
 
@@ -80,8 +81,13 @@ describe("the programs of the README do what it says", () => {
     assert.equal(await get("/later"), "at last");
   });
 
-  it("groups with history", async () => {
+  it("a channel that outlives its connection", async () => {
     await start(2);
+    await eventually(() => assert.match(program.output(), /^hello$/m), { timeoutMs: 10_000 });
+  });
+
+  it("groups with history", async () => {
+    await start(3);
     const post = (body: string): Promise<Response> => fetch(`http://127.0.0.1:${port}/`, { method: "POST", body });
     type Batch = { epoch: string; offset: number; recovered: boolean; messages: string[] };
     const socket = await openWebSocket(port);
@@ -94,13 +100,5 @@ describe("the programs of the README do what it says", () => {
     assert.deepEqual(missed, { epoch: first.epoch, offset: 3, recovered: true, messages: ["second", "third"] });
     const lost = JSON.parse(await get(`/?since=${"0".repeat(16)}-1`)) as Batch;
     assert.equal(lost.recovered, false);
-  });
-
-  it("an existing server", async () => {
-    await start(3);
-    assert.equal(await get("/"), "the rest of the site");
-    assert.equal(await get("/live"), "live");
-    const socket = await openWebSocket(port, "/live");
-    assert.equal(await socket.nextMessage(), "live");
   });
 });

@@ -70,7 +70,8 @@ describe("the package as it is published", { timeout: 120_000 }, () => {
     const sources = filesBelow(join(root, "src")).map((path) => path.replace(/\.ts$/, ""));
     const built = [".js", ".js.map", ".d.ts", ".d.ts.map"];
     const wanted = sources.flatMap((path) => [`src/${path}.ts`, ...built.map((end) => `dist/${path}${end}`)]);
-    assert.deepEqual(packed.toSorted(), ["LICENSE", "README.md", "package.json", ...wanted].toSorted());
+    const bundle = ["dist/client.min.js", "dist/client.min.js.map"];
+    assert.deepEqual(packed.toSorted(), ["LICENSE", "README.md", "package.json", ...wanted, ...bundle].toSorted());
   });
 
   it("brings ws and srvx, and nothing else", () => {

@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { decodeControl } from "../../src/protocol/control-codec.ts";
+import { defaultClientLimits } from "../../src/channel/client-limits.ts";
 import { defaultSessionLimits } from "../../src/channel/session-limits.ts";
 import type { Message } from "../../src/channel/message-type.ts";
 import { closeCodes } from "../../src/protocol/close-code.ts";
-import { decodeControl } from "../../src/protocol/control-codec.ts";
 import type { AttachMode, ControlRecord } from "../../src/protocol/control-record.ts";
 import { FrameDecoder, framesOf } from "../../src/protocol/frame-codec.ts";
 import {
@@ -17,7 +18,7 @@ import {
 } from "../../src/protocol/http-fields.ts";
 import { encodeRecord, RecordDecoder, type SessionRecord } from "../../src/protocol/record-codec.ts";
 import type { Attachment, Numbered } from "../../src/session/attachment.ts";
-import type { SessionEvents } from "../../src/session/base-session.ts";
+import type { SessionEvents } from "../../src/session/session-options.ts";
 import { ClientSession } from "../../src/session/client-session.ts";
 import type { ServerSession } from "../../src/session/server-session.ts";
 import { SessionRegistry } from "../../src/session/session-registry.ts";
@@ -169,6 +170,7 @@ class Talk {
     };
     this.client = new ClientSession<Message>({
       ...shared,
+      limits: defaultClientLimits,
       createKey: () => "Zr8uHs1kQe5oVb7xTn3y0w",
       events: {
         ...events,
@@ -267,11 +269,11 @@ class Talk {
   }
 
   #request(records: readonly SessionRecord[]): void {
-    const { credentials } = this.client;
+    const { answer } = this.client;
     if (this.#lines.length > 0) this.say("");
     this.say("POST /live HTTP/1.1");
     this.say(`${fieldName(protocolField)}: ${protocolVersion}`);
-    if (credentials !== undefined) this.say(`${fieldName(sessionField)}: ${encodeCredentials(credentials)}`);
+    if (answer !== undefined) this.say(`${fieldName(sessionField)}: ${encodeCredentials(answer)}`);
     this.#body(records, "→");
   }
 
@@ -283,7 +285,7 @@ class Talk {
   #body(records: readonly SessionRecord[], arrow: string): void {
     this.say("");
     const bytes = Buffer.concat(records.map(encodeRecord));
-    const decoder = new RecordDecoder(1_048_576, () => undefined);
+    const decoder = new RecordDecoder(1_048_576, () => undefined, decodeControl);
     assert.equal(decoder.push(bytes), undefined);
     this.say(`${arrow} ${show(bytes)}`);
   }
@@ -347,7 +349,7 @@ class Socket {
   }
 
   #carry(arrow: string, take: (record: SessionRecord) => void): (record: SessionRecord) => void {
-    const decoder = new FrameDecoder();
+    const decoder = new FrameDecoder(decodeControl);
     return (record) => {
       const frames = framesOf(record);
       for (const frame of frames) {

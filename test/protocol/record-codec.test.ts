@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { maxControlBytes } from "../../src/protocol/control-codec.ts";
+import { decodeControl } from "../../src/protocol/control-codec.ts";
+import { maxControlBytes } from "../../src/protocol/control-text.ts";
 import { encodeRecord, RecordDecoder, recordHeader, type SessionRecord } from "../../src/protocol/record-codec.ts";
 import { Random, seedFromEnvironment } from "../support/random.ts";
 
@@ -9,7 +10,7 @@ const maxMessageBytes = 1000;
 /** Feeds a decoder piece by piece. */
 function decode(pieces: readonly Uint8Array[]): { records: SessionRecord[]; fault: string; isComplete: boolean } {
   const records: SessionRecord[] = [];
-  const decoder = new RecordDecoder(maxMessageBytes, (record) => records.push(record));
+  const decoder = new RecordDecoder(maxMessageBytes, (record) => records.push(record), decodeControl);
   let fault = "";
   for (const piece of pieces) fault = decoder.push(piece)?.fault ?? "";
   return { records, fault, isComplete: decoder.isBetweenRecords };
@@ -104,7 +105,7 @@ describe("a body that is no list of records", () => {
   it("takes no memory for what it only announces", () => {
     const before = process.memoryUsage().arrayBuffers;
     const decoders = Array.from({ length: 1000 }, () => {
-      const decoder = new RecordDecoder(2 ** 30, () => undefined);
+      const decoder = new RecordDecoder(2 ** 30, () => undefined, decodeControl);
       decoder.push(text("b1000000000:abc"));
       return decoder;
     });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { encodeControl } from "../../src/protocol/control-codec.ts";
+import { decodeControl } from "../../src/protocol/control-codec.ts";
+import { encodeControl } from "../../src/protocol/control-text.ts";
 import type { AttachRecord, ControlRecord } from "../../src/protocol/control-record.ts";
 import { encodeCredentials, protocolField, sessionField } from "../../src/protocol/http-fields.ts";
 import { encodeRecord, RecordDecoder, type SessionRecord } from "../../src/protocol/record-codec.ts";
@@ -150,7 +151,7 @@ export class SessionRequester {
 
 function recordsOf(body: Uint8Array): SessionRecord[] {
   const records: SessionRecord[] = [];
-  const decoder = new RecordDecoder(2 ** 24, (record) => records.push(record));
+  const decoder = new RecordDecoder(2 ** 24, (record) => records.push(record), decodeControl);
   assert.equal(decoder.push(body), undefined);
   assert.ok(decoder.isBetweenRecords);
   return records;

@@ -1,13 +1,18 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import type { ControlRecord } from "../../src/protocol/control-record.ts";
+import { encodeControl } from "../../src/protocol/control-text.ts";
 import { ScriptedClient } from "./script.ts";
+
+/** Without the fields that are left out. */
+const asSent = (record: ControlRecord): unknown => JSON.parse(encodeControl(record));
 
 describe("a client", () => {
   it("numbers its attaches, and has one key until an answer is adopted", () => {
     const client = new ScriptedClient();
     const first = client.attach();
     const second = client.attach();
-    assert.deepEqual(first.transport.last("attach"), {
+    assert.deepEqual(asSent(first.transport.last("attach")), {
       type: "attach",
       attach: 1,
       received: 0,
@@ -16,7 +21,7 @@ describe("a client", () => {
     assert.equal(second.transport.last("attach").key, "key-of-the-client-1");
     client.answer(second);
     second.attachment.lost();
-    const third = client.attach().transport.last("attach");
+    const third = asSent(client.attach().transport.last("attach"));
     assert.deepEqual(third, {
       type: "attach",
       attach: 3,
@@ -37,7 +42,7 @@ describe("a client", () => {
     assert.deepEqual(mute.transport.detached, [4001]);
     late.attachment.receive("not counted yet");
     client.answer(late, { secret: "secret-number-2" });
-    assert.equal(client.session.credentials?.secret, "secret-number-2");
+    assert.equal(client.session.answer?.secret, "secret-number-2");
     late.attachment.receive("counted");
     assert.deepEqual(client.messages, ["counted"]);
   });
@@ -155,6 +160,6 @@ describe("a client", () => {
     const client = new ScriptedClient();
     for (let count = 0; count < 1000; count += 1) assert.ok(client.session.send("x"));
     assert.equal(client.session.send("x"), false);
-    assert.equal(client.ends[0]?.cause, "overflow");
+    assert.ok(client.session.isOpen);
   });
 });

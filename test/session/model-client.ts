@@ -1,3 +1,4 @@
+import { decodeControl } from "../../src/protocol/control-codec.ts";
 import type { SessionLimits } from "../../src/channel/session-limits.ts";
 import type { Message } from "../../src/channel/message-type.ts";
 import { closeCodes } from "../../src/protocol/close-code.ts";
@@ -36,7 +37,11 @@ export class ModelClient {
     this.options = options;
     const { limits, clock, oracle, createToken } = options;
     this.session = new ClientSession<Message>({
-      limits,
+      limits: {
+        ...limits,
+        maxQueuedBytes: limits.maxUnacknowledgedBytes,
+        maxQueuedMessages: limits.maxReplayMessages,
+      },
       clock,
       sizeOf: (message) => Buffer.byteLength(message),
       createKey: createToken,
@@ -117,7 +122,7 @@ class Socket extends Dialled {
 
   constructor(client: ModelClient) {
     super(client);
-    const decoder = new FrameDecoder();
+    const decoder = new FrameDecoder(decodeControl);
     this.#end = client.options.openLink();
     this.#end.onClose = () => this.detach(1006);
     this.#end.onFrame = (frame) => {
@@ -203,9 +208,13 @@ class Exchange extends Dialled {
 
   #read(record: ControlRecord, credentials: string | undefined): void {
     let isAborted = false;
-    const decoder = new RecordDecoder(maxMessageBytes, (each) => {
-      if (!isAborted) this.take(each);
-    });
+    const decoder = new RecordDecoder(
+      maxMessageBytes,
+      (each) => {
+        if (!isAborted) this.take(each);
+      },
+      decodeControl,
+    );
     const done = (isComplete: boolean): void => {
       if (isAborted) return;
       const isCarrying = this.attachment !== undefined && this.client.session.attachment === this.attachment;
@@ -236,7 +245,7 @@ class Exchange extends Dialled {
       if (this.#pollCount !== before) return;
       this.#pollCount += 1;
       const poll = session.poll(attachment, this.#pollCount);
-      this.#read(poll, session.credentials && encodeCredentials(session.credentials));
+      this.#read(poll, session.answer && encodeCredentials(session.answer));
       const count = this.#pollCount;
       options.clock.after(options.limits.pollHoldMs + 3000, () => {
         if (this.#pollCount !== count || this.isEnded) return;
@@ -277,20 +286,24 @@ class Exchange extends Dialled {
       if (triesLeft > 1) options.clock.after(100, () => this.#try(body, triesLeft - 1));
       else this.detach(1006);
     };
-    const decoder = new RecordDecoder(maxMessageBytes, (record) => {
-      if (isDone || typeof record === "string" || !("type" in record)) return;
-      isDone = true;
-      this.take(record);
-      if (record.type !== "ack") {
-        this.detach(1006);
-        return;
-      }
-      // It may have taken only a part.
-      attachment.nextOutgoing = record.received + 1;
-      this.#isSending = false;
-      this.#send();
-    });
-    const credentials = session.credentials && encodeCredentials(session.credentials);
+    const decoder = new RecordDecoder(
+      maxMessageBytes,
+      (record) => {
+        if (isDone || typeof record === "string" || !("type" in record)) return;
+        isDone = true;
+        this.take(record);
+        if (record.type !== "ack") {
+          this.detach(1006);
+          return;
+        }
+        // It may have taken only a part.
+        attachment.nextOutgoing = record.received + 1;
+        this.#isSending = false;
+        this.#send();
+      },
+      decodeControl,
+    );
+    const credentials = session.answer && encodeCredentials(session.answer);
     const abort = options.requests.send({ credentials }, body, {
       chunk: (bytes) => decoder.push(bytes),
       end: fail,

@@ -1,3 +1,4 @@
+import { decodeControl } from "../../src/protocol/control-codec.ts";
 import type { SessionLimits } from "../../src/channel/session-limits.ts";
 import type { Message } from "../../src/channel/message-type.ts";
 import { closeCodes } from "../../src/protocol/close-code.ts";
@@ -6,7 +7,7 @@ import { FrameDecoder, framesOf } from "../../src/protocol/frame-codec.ts";
 import { decodeCredentials } from "../../src/protocol/http-fields.ts";
 import { encodeRecord, RecordDecoder, type SessionRecord } from "../../src/protocol/record-codec.ts";
 import type { Attachment, Numbered } from "../../src/session/attachment.ts";
-import type { SessionEvents } from "../../src/session/base-session.ts";
+import type { SessionEvents } from "../../src/session/session-options.ts";
 import type { Clock } from "../../src/session/clock.ts";
 import type { ServerSession } from "../../src/session/server-session.ts";
 import { SessionRegistry } from "../../src/session/session-registry.ts";
@@ -194,7 +195,7 @@ export class ModelServer {
   }
 
   acceptLink(end: LinkEnd): void {
-    const decoder = new FrameDecoder();
+    const decoder = new FrameDecoder(decodeControl);
     const carrier = new SocketCarrier(this.#options, end);
     end.onClose = () => {
       if (this.#isAlive) carrier.attachment?.lost();
@@ -211,7 +212,7 @@ export class ModelServer {
   takeRequest({ credentials }: RequestHead, body: Uint8Array, answer: Answering): void {
     if (!this.#isAlive) return;
     const records: SessionRecord[] = [];
-    const decoder = new RecordDecoder(maxMessageBytes, (record) => records.push(record));
+    const decoder = new RecordDecoder(maxMessageBytes, (record) => records.push(record), decodeControl);
     for (const piece of this.#options.random.slices(body, 50)) {
       const fault = decoder.push(piece);
       if (fault !== undefined) throw new Error(fault.fault);

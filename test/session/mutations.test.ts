@@ -90,7 +90,7 @@ const mutations: readonly Mutation[] = [
   {
     name: "adopts the answer to an attach that is not its latest",
     file: "client-session",
-    from: "if (isGap || answer.attach !== this.#latestAttach)",
+    from: "if (isGap || !isLatest)",
     to: "if (isGap)",
   },
   {
@@ -107,7 +107,7 @@ const mutations: readonly Mutation[] = [
   },
   {
     name: "keeps more and more for a client that is away",
-    file: "base-session",
+    file: "server-session",
     from: "if (isOverLimit && isBeyond)",
     to: "if (false)",
   },
@@ -132,7 +132,7 @@ const mutations: readonly Mutation[] = [
   {
     name: "hears no silence",
     file: "liveness",
-    from: "lost();",
+    from: "this.#options.lost();",
     to: "0;",
   },
 ];

@@ -1,8 +1,9 @@
+import { defaultClientLimits } from "../../src/channel/client-limits.ts";
 import { defaultSessionLimits, type SessionLimits } from "../../src/channel/session-limits.ts";
 import type { Message } from "../../src/channel/message-type.ts";
 import type { AttachRecord, ControlRecord } from "../../src/protocol/control-record.ts";
 import type { Attachment } from "../../src/session/attachment.ts";
-import type { SessionEvents } from "../../src/session/base-session.ts";
+import type { SessionEvents } from "../../src/session/session-options.ts";
 import { type Attached, ClientSession } from "../../src/session/client-session.ts";
 import type { SessionEnd } from "../../src/session/ending.ts";
 import type { ServerSession } from "../../src/session/server-session.ts";
@@ -115,7 +116,7 @@ export class ScriptedClient {
   constructor(limits: Partial<SessionLimits> = {}) {
     let keys = 0;
     this.session = new ClientSession<Message>({
-      limits: { ...defaultSessionLimits, ...limits },
+      limits: { ...defaultSessionLimits, ...defaultClientLimits, maxQueuedMessages: 1000, ...limits },
       clock: this.clock,
       sizeOf: (message) => Buffer.byteLength(message),
       createKey: () => `key-of-the-client-${++keys}`,

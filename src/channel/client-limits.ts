@@ -1,0 +1,77 @@
+// Beside the other limits, and not among them: browsers load these, and should not have to load those of a server.
+
+/** Bounds of a client. Its bytes are those of messages, and 64 for each. */
+export type ClientLimits = {
+  /**
+   * Bytes that wait for the server, and are sent or not, but not acknowledged. One message into an empty queue is always
+   * taken. Over it: `send` returns false and takes nothing.
+   */
+  readonly maxQueuedBytes: number;
+  /** Messages that wait for the server. Over it: `send` returns false and takes nothing. */
+  readonly maxQueuedMessages: number;
+  /** Bytes that wait for the server while an application should send no more. At it: `drained()` waits. */
+  readonly softQueuedBytes: number;
+  /** Largest message, in bytes, until the server has said what it takes. Over it: `send` throws. */
+  readonly maxMessageBytes: number;
+  /** Largest message taken from the server over HTTP, in bytes. Over it: the transport ends, and is dialled again. */
+  readonly maxReceivedBytes: number;
+  /** Attempts that `explain()` tells of. Over it: the oldest entry is dropped. */
+  readonly maxTimelineEntries: number;
+  /**
+   * The least that a transport may take to answer, in milliseconds; else it is twice what the last one took.
+   * Over it: the next transport starts beside it.
+   */
+  readonly fallbackDelayMs: number;
+  /** How long a transport may take to answer an attach, in milliseconds. Over it: it is given up. */
+  readonly attachTimeoutMs: number;
+  /** The longest first wait before the client dials again, in milliseconds; it doubles with each failure. At it: it dials. */
+  readonly reconnectDelayMs: number;
+  /** The longest wait before the client dials again, in milliseconds. At it: it dials. */
+  readonly maxReconnectDelayMs: number;
+  /** Failures in a row, each of all transports. At it: the channel closes with 1006. */
+  readonly maxAttempts: number;
+  /** How long a session stays on a transport that is not the best, in milliseconds; it doubles. At it: a better one is tried beside it. */
+  readonly climbDelayMs: number;
+  /**
+   * How long a transport that did not work is not dialled first, in milliseconds, and the longest time between two attempts
+   * to get back to it. At it: it is dialled first again.
+   */
+  readonly downgradeMs: number;
+  /** How long the messages that were sent before a `close` may take, in milliseconds. Over it: they are dropped. */
+  readonly resumeWindowMs: number;
+  /** Messages that came and are not acknowledged. At it: they are acknowledged. */
+  readonly ackMessages: number;
+  /** Bytes of messages that came and are not acknowledged, text counted as three bytes for a UTF-16 unit. At it: they are acknowledged. */
+  readonly ackBytes: number;
+  /** How long a message may stay without being acknowledged, in milliseconds. At it: it is acknowledged. */
+  readonly ackDelayMs: number;
+  /** How long the server may take to answer after the machine has slept, in milliseconds. Over it: the client dials again. */
+  readonly probeTimeoutMs: number;
+};
+
+/** The defaults of a client. */
+export const defaultClientLimits: ClientLimits = {
+  // As much as waits for a client of a channel on the server.
+  maxQueuedBytes: 1024 * 1024,
+  maxQueuedMessages: 10_000,
+  softQueuedBytes: 64 * 1024,
+  // The server's default.
+  maxMessageBytes: 1024 * 1024,
+  maxReceivedBytes: 64 * 1024 * 1024,
+  maxTimelineEntries: 100,
+  // Happy Eyeballs (RFC 8305 §5) waits as long before it tries the next address.
+  fallbackDelayMs: 250,
+  // As long as the server waits for an attach.
+  attachTimeoutMs: 10_000,
+  // Centrifugo's are 0.5 s and 20 s.
+  reconnectDelayMs: 200,
+  maxReconnectDelayMs: 20_000,
+  maxAttempts: Infinity,
+  climbDelayMs: 10_000,
+  downgradeMs: 300_000,
+  resumeWindowMs: 120_000,
+  ackMessages: 64,
+  ackBytes: 32 * 1024,
+  ackDelayMs: 1000,
+  probeTimeoutMs: 2000,
+};

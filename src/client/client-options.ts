@@ -1,0 +1,99 @@
+import type { ChannelKind } from "../channel/channel.ts";
+import { type ClientLimits, defaultClientLimits } from "../channel/client-limits.ts";
+import { check } from "./misuse.ts";
+
+/** Events differ in what they have besides. */
+type Listener = (event: never) => void;
+
+/** What is used of a WebSocket. The one of browsers has it, and the one of `ws`. */
+export type WebSocketLike = {
+  /** Set to "arraybuffer". */
+  binaryType: string;
+  /** It may be written to. */
+  onopen: Listener | null;
+  /** A message came: `data`, text or an `ArrayBuffer`. */
+  onmessage: Listener | null;
+  /** It failed: perhaps a `message`. */
+  onerror: Listener | null;
+  /** It ended: `code` and `reason`. */
+  onclose: Listener | null;
+  /** Sends a frame. */
+  send(data: string | Uint8Array): void;
+  /** Ends it, with 1000 or a code from 3000 on. */
+  close(code?: number): void;
+};
+
+/** How a channel is dialled. */
+export type ConnectOptions = Partial<ClientLimits> & {
+  /** Those that may be used, the best first. Default: all three. */
+  readonly transports?: readonly ChannelKind[];
+  /** Who the client is, asked before each attach: `authorize` of the server gets it as `Authorization: Bearer`. */
+  readonly token?: () => string | undefined | Promise<string | undefined>;
+  /** Header fields of requests over HTTP. A WebSocket of a browser has none. */
+  readonly headers?: Readonly<Record<string, string>> | (() => HeaderRecord | Promise<HeaderRecord>);
+  /** Whether cookies go with requests over HTTP. Default: "same-origin". With a WebSocket they always go. */
+  readonly credentials?: "omit" | "same-origin" | "include";
+  /** Where there is no global one, as in Node 20: the one of `ws`. */
+  readonly WebSocket?: new (url: string, protocol: string) => WebSocketLike;
+  /** Default: the global one. */
+  readonly fetch?: typeof globalThis.fetch;
+};
+
+/** Header fields by name. */
+type HeaderRecord = Readonly<Record<string, string>>;
+
+/** Options and their defaults. */
+export type ClientSettings = Required<Pick<ConnectOptions, "transports" | "credentials" | "fetch">> & {
+  readonly [Name in "token" | "headers" | "WebSocket"]: ConnectOptions[Name] | undefined;
+} & ClientLimits & { readonly url: string };
+
+const kinds: readonly ChannelKind[] = ["websocket", "http-streaming", "long-polling"];
+
+/** Checks options and adds what is not given. Throws `INVALID_ARGUMENT` for what cannot be. */
+export function settle(url: string | URL, options: ConnectOptions): ClientSettings {
+  const { WebSocket, location, fetch } = globalThis as unknown as {
+    WebSocket?: ConnectOptions["WebSocket"];
+    location?: { readonly href: string };
+    fetch: typeof globalThis.fetch;
+  };
+  const defaults = {
+    transports: kinds,
+    token: undefined,
+    headers: undefined,
+    credentials: "same-origin",
+    WebSocket,
+    // A browser's refuses to be called as a method of anything else.
+    fetch: (...request: Parameters<typeof fetch>) => fetch(...request),
+    ...defaultClientLimits,
+  } as const;
+  const settings: Record<string, unknown> = { ...defaults };
+  for (const [name, value] of Object.entries(options)) {
+    check(Object.hasOwn(defaults, name), "an option", `one of ${Object.keys(defaults).join(", ")}`, name);
+    if (value === undefined) continue;
+    check(
+      !Object.hasOwn(defaultClientLimits, name) || (typeof value === "number" && value > 0),
+      name,
+      "a number above 0",
+      value,
+    );
+    settings[name] = value;
+  }
+  const { transports = kinds } = options;
+  const isArray: boolean = Array.isArray(transports);
+  const isList = isArray && transports.length > 0 && transports.every((kind) => kinds.includes(kind));
+  check(isList, "transports", `a list of ${kinds.join(", ")}`, transports);
+  const isUsable = transports.length > 1 || transports[0] !== "websocket" || settings["WebSocket"] !== undefined;
+  check(isUsable, "WebSocket", "passed in where there is no global one", undefined);
+  return { ...(settings as typeof defaults), url: addressOf(url, location?.href) };
+}
+
+function addressOf(url: string | URL, base: string | undefined): string {
+  let address = "";
+  try {
+    address = new URL(url, base).href;
+  } catch {
+    address = "";
+  }
+  check(address.startsWith("http"), "the URL", "an http: or https: address", url);
+  return address;
+}

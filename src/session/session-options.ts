@@ -1,0 +1,24 @@
+import type { Message } from "../channel/message-type.ts";
+import type { SessionLimits } from "../channel/session-limits.ts";
+import type { Clock } from "./clock.ts";
+import type { SessionEnd } from "./ending.ts";
+
+/** What a session tells the one who uses it. None of these may throw. */
+export type SessionEvents = {
+  message(message: Message): void;
+  /** Comes once. After `close` of this side, messages may still be on their way to the other one. */
+  closed(end: SessionEnd): void;
+  /** Less is waiting now, or nothing any more. */
+  acknowledged(): void;
+};
+
+/** The bounds that both ends have. */
+export type EndLimits = Pick<SessionLimits, "resumeWindowMs" | "ackMessages" | "ackBytes" | "ackDelayMs">;
+
+/** What a session is given. */
+export type SessionOptions<Item, Limits = EndLimits> = {
+  readonly limits: Limits;
+  readonly clock: Clock;
+  /** The bytes of an item as it goes out. */
+  readonly sizeOf: (item: Item) => number;
+};

@@ -1,0 +1,125 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { ClientStatus } from "../../src/client.ts";
+import type { SessionChannel } from "../../src/index.ts";
+import { guardAgainstUnhandled } from "../support/unhandled.ts";
+import { type Client, dial, received, setSite } from "./site.ts";
+
+guardAgainstUnhandled();
+
+/** The transports that carried the session, in order. */
+const carried = ({ channel }: Client): string[] =>
+  channel.explain().flatMap(({ kind, event }) => (event === "carries" ? [kind] : []));
+
+describe("the fallback of a client", () => {
+  it("starts a stream at once when a WebSocket is refused", async (t) => {
+    const { proxy } = await setSite(t);
+    proxy.set({ type: "refuse-upgrade" });
+    const client = dial(t, proxy.url, { fallbackDelayMs: 60_000 });
+    client.channel.send("hello");
+    await client.log.waitFor("receive");
+    assert.deepEqual(carried(client), ["http-streaming"]);
+    const left = client.channel.explain().find(({ event }) => event === "left");
+    assert.equal(left?.kind, "websocket");
+    assert.match(left?.cause ?? "", /^1006 .*502/);
+  });
+
+  it("starts a stream beside a WebSocket whose upgrade is swallowed", async (t) => {
+    const { proxy } = await setSite(t);
+    proxy.set({ type: "swallow-upgrade" });
+    const client = dial(t, proxy.url);
+    client.channel.send("hello");
+    const { atMs } = await client.log.waitFor("receive");
+    assert.ok(atMs < 1500, `${atMs} ms`);
+    assert.deepEqual(carried(client), ["http-streaming"]);
+  });
+
+  it("starts a stream beside a WebSocket that is mute, and lets go of that", async (t) => {
+    const { proxy } = await setSite(t);
+    proxy.set({ type: "mute-upgrade" });
+    const client = dial(t, proxy.url);
+    client.channel.send("hello");
+    await client.log.waitFor("receive");
+    assert.deepEqual(carried(client), ["http-streaming"]);
+    assert.ok(
+      client.channel
+        .explain()
+        .some(({ kind, event, cause }) => kind === "websocket" && event === "left" && cause === "4001 superseded"),
+    );
+  });
+
+  it("polls where a proxy refuses WebSockets and holds streams back", async (t) => {
+    const { proxy } = await setSite(t);
+    proxy.set([{ type: "refuse-upgrade" }, { type: "hold-response", on: "stream" }]);
+    const client = dial(t, proxy.url);
+    client.channel.send("hello");
+    const { atMs } = await client.log.waitFor("receive");
+    assert.ok(atMs < 1500, `${atMs} ms`);
+    assert.deepEqual(carried(client), ["long-polling"]);
+  });
+
+  it("moves up live as soon as WebSockets work, and loses nothing", async (t) => {
+    const { proxy, log } = await setSite(t);
+    proxy.set([{ type: "refuse-upgrade" }, { type: "hold-response", on: "stream" }]);
+    const client = dial(t, proxy.url, { climbDelayMs: 100 });
+    const channel = (await log.waitFor("open")).args[0] as SessionChannel;
+    const sent: string[] = [];
+    let count = 0;
+    const timer = setInterval(() => {
+      count += 1;
+      sent.push(`s${count}`);
+      channel.send(`s${count}`);
+    }, 2);
+    await client.log.waitFor("receive", { count: 20 });
+    proxy.clear();
+    await client.log.waitFor("open", { count: 2 });
+    clearInterval(timer);
+    await client.log.waitFor("receive", { count });
+    assert.deepEqual(received(client), sent);
+    assert.equal(client.channel.kind, "websocket");
+    const opened = client.log.of("open").map(({ args }) => args[0] as Extract<ClientStatus, { state: "open" }>);
+    assert.deepEqual(
+      opened.map(({ kind, resumed }) => [kind, resumed]),
+      [
+        ["long-polling", false],
+        ["websocket", true],
+      ],
+    );
+    assert.deepEqual(client.log.of("waiting"), []);
+  });
+
+  it("remembers for a while which transport worked", async (t) => {
+    const { proxy } = await setSite(t);
+    proxy.set({ type: "swallow-upgrade" });
+    const first = dial(t, proxy.url);
+    await first.log.waitFor("open");
+    const second = dial(t, proxy.url, { climbDelayMs: 100 });
+    const { args } = await second.log.waitFor("connecting");
+    assert.deepEqual(args[0], { state: "connecting", kind: "http-streaming", attempt: 1 });
+    proxy.clear();
+    await second.log.waitFor("open", { count: 2 });
+    assert.equal(second.channel.kind, "websocket", JSON.stringify(second.channel.explain()));
+    const third = dial(t, proxy.url);
+    assert.equal((await third.log.waitFor("open")).args.length, 1);
+    assert.deepEqual(carried(third), ["websocket"]);
+  });
+
+  it("says what to pass in where there is no WebSocket, and goes on without", async (t) => {
+    const { proxy } = await setSite(t);
+    const had = Object.getOwnPropertyDescriptor(globalThis, "WebSocket");
+    Object.defineProperty(globalThis, "WebSocket", { value: undefined, configurable: true });
+    try {
+      const client = dial(t, proxy.url, { WebSocket: undefined } as object);
+      await client.log.waitFor("open");
+      assert.deepEqual(carried(client), ["http-streaming"]);
+      assert.match(client.channel.explain()[0]?.cause ?? "", /pass one/);
+      assert.throws(() => dial(t, proxy.url, { WebSocket: undefined, transports: ["websocket"] } as object), {
+        name: "ChannelError",
+        code: "INVALID_ARGUMENT",
+      });
+    } finally {
+      if (had !== undefined) Object.defineProperty(globalThis, "WebSocket", had);
+      else Reflect.deleteProperty(globalThis, "WebSocket");
+    }
+  });
+});
