@@ -79,7 +79,7 @@ export class SessionSocket<User> extends WebSocketChannel implements ServerTrans
   }
 
   override goAway(): void {
-    if (this.isOpen) this.#leave({ code: closeCodes.shutdown, reason: "shutdown" });
+    if (this.isOpen) this.detach(closeCodes.shutdown, "shutdown");
   }
 
   /** The session bounds what waits, and counts what a socket has not taken. */
@@ -183,11 +183,6 @@ export class SessionSocket<User> extends WebSocketChannel implements ServerTrans
     const remoteAddress = ServedRequest.addressOf(this.request);
     this.report(new ChannelErrorOf("PEER_FAULT", { rule: fault, remoteAddress }));
     this.closeWith(closeCodes[name], closedHere(closeCodes[name], reason));
-  }
-
-  #leave({ code, reason }: Refusal): void {
-    this.#attachment?.lost();
-    this.closeWith(code, closedHere(code, reason));
   }
 
   #expectAttach(name: "late" | "superseded"): void {
