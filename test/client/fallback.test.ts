@@ -27,7 +27,7 @@ describe("the fallback of a client", () => {
   it("starts a stream beside a WebSocket whose upgrade is swallowed", async (t) => {
     const { proxy } = await setSite(t);
     proxy.set({ type: "swallow-upgrade" });
-    const client = dial(t, proxy.url);
+    const client = dial(t, proxy.url, { fallbackDelayMs: 500 });
     client.channel.send("hello");
     const { atMs } = await client.log.waitFor("receive");
     assert.ok(atMs < 1500, `${atMs} ms`);
@@ -37,7 +37,8 @@ describe("the fallback of a client", () => {
   it("starts a stream beside a WebSocket that is mute, and lets go of that", async (t) => {
     const { proxy } = await setSite(t);
     proxy.set({ type: "mute-upgrade" });
-    const client = dial(t, proxy.url);
+    // Time enough for the stream, before polls would start beside it.
+    const client = dial(t, proxy.url, { fallbackDelayMs: 1000 });
     client.channel.send("hello");
     await client.log.waitFor("receive");
     assert.deepEqual(carried(client), ["http-streaming"]);
