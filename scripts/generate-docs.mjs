@@ -64,8 +64,8 @@ function limitsPage() {
     "",
     "## Sessions",
     "",
-    "Sessions are a later layer: they are in the source and not exported yet, so that none of these can be set. They",
-    `bound what is kept until it is acknowledged, on either end. A message counts its bytes and ${readConstant(sessions, "messageOverheadBytes")} more.`,
+    "Set them with `createSessions({ limits: { … } })`. They bound what is kept until it is acknowledged, on either end.",
+    `A message counts its bytes and ${readConstant(sessions, "messageOverheadBytes")} more.`,
     "",
     ...limitTable(sessions, "SessionLimits", "defaultSessionLimits"),
     "",
@@ -152,16 +152,22 @@ function readDefaults(source, name) {
   );
 }
 
-/** @param {string} expression a product of numbers and of the two names for powers of 1024 */
+/** @param {string} expression products of numbers and of the two names for powers of 1024, the first less the others */
 function evaluate(expression) {
+  const [first = "", ...others] = expression.split("-");
+  return others.reduce((rest, product) => rest - multiply(product), multiply(first));
+}
+
+/** @param {string} product */
+function multiply(product) {
   const units = new Map([
     ["kibibyte", 1024],
     ["mebibyte", 1024 * 1024],
   ]);
-  const factors = expression
+  const factors = product
     .split("*")
     .map((factor) => units.get(factor.trim()) ?? Number(factor.trim().replaceAll("_", "")));
-  return factors.reduce((product, factor) => product * factor, 1);
+  return factors.reduce((result, factor) => result * factor, 1);
 }
 
 /**

@@ -56,7 +56,7 @@ export const defaultClientLimits: ClientLimits = {
   maxQueuedMessages: 10_000,
   softQueuedBytes: 64 * 1024,
   // The server's default.
-  maxMessageBytes: 1024 * 1024,
+  maxMessageBytes: 1024 * 1024 - 32 * 1024,
   maxReceivedBytes: 64 * 1024 * 1024,
   maxTimelineEntries: 100,
   // Happy Eyeballs (RFC 8305 §5) waits as long before it tries the next address.

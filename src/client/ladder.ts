@@ -10,8 +10,8 @@ import { type Link, lostCode } from "./link.ts";
 import { randomFraction } from "./random.ts";
 import { WebSocketLink } from "./websocket-link.ts";
 
-/** What is remembered of an origin: transports before this one did not work there. */
-type Downgrade = { readonly first: number; readonly untilMs: number };
+/** What is remembered of an origin: transports before this one did not work there. Another channel may have other ones. */
+type Downgrade = { readonly first: ChannelKind; readonly untilMs: number };
 
 /** Of each origin. In memory, so that a page that is loaded again begins anew. */
 const downgrades = new Map<string, Downgrade>();
@@ -126,16 +126,17 @@ export class Ladder {
 
   /** Which transport is dialled first. */
   get #first(): number {
-    const { first = 0, untilMs = 0 } = downgrades.get(this.#origin) ?? {};
-    return untilMs > clock.now() ? first : 0;
+    const { first, untilMs = 0 } = downgrades.get(this.#origin) ?? {};
+    return first !== undefined && untilMs > clock.now() ? Math.max(0, this.#kinds.indexOf(first)) : 0;
   }
 
-  /** Remembers which transport is the first to work. */
-  #startAt(first: number): void {
+  /** Remembers which transport is the first to work; behind the last one it begins with the best again. */
+  #startAt(level: number): void {
+    const first = this.#kinds[level];
     const { untilMs = clock.now() + this.#settings.downgradeMs } =
       this.#first > 0 ? (downgrades.get(this.#origin) ?? {}) : {};
     if (downgrades.size >= maxDowngrades) downgrades.clear();
-    if (first > 0) downgrades.set(this.#origin, { first, untilMs });
+    if (level > 0 && first !== undefined) downgrades.set(this.#origin, { first, untilMs });
     else downgrades.delete(this.#origin);
   }
 

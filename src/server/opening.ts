@@ -38,9 +38,14 @@ export function withChannel(request: Request, use: UseChannel, options: Handshak
 /** Takes what makes the channel of a request. Throws `CHANNEL_UNAVAILABLE` if there is none. */
 export function takeOpening(request: Request): Opening {
   const opening = ServedRequest.takeOpening(request);
-  if (opening !== undefined) return opening;
+  if (opening === undefined) throw channelUnavailable();
+  return opening;
+}
+
+/** The error for a request that has no channel to give. */
+export function channelUnavailable(): ChannelErrorOf<"CHANNEL_UNAVAILABLE"> {
   const reason = "pass the request that the handler was given, once, before it is answered; a copy has no channel";
-  throw new ChannelErrorOf("CHANNEL_UNAVAILABLE", { reason });
+  return new ChannelErrorOf("CHANNEL_UNAVAILABLE", { reason });
 }
 
 /**

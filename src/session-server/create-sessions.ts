@@ -1,9 +1,10 @@
 import { checkOptions } from "../channel/check-options.ts";
 import type { HeaderFields } from "../channel/data.ts";
-import { ChannelErrorOf, type ErrorListener, invalidArgument } from "../channel/errors.ts";
+import { type ErrorListener, invalidArgument } from "../channel/errors.ts";
 import { resolveSessionLimits } from "../channel/limits.ts";
 import type { SessionLimits } from "../channel/session-limits.ts";
 import { protocolField } from "../protocol/http-fields.ts";
+import { channelUnavailable } from "../server/opening.ts";
 import { containListener } from "../server/report.ts";
 import { ServedRequest } from "../server/served-request.ts";
 import type { Authorize } from "./admission.ts";
@@ -83,11 +84,7 @@ function sessionsOf<User>(host: SessionHost<User>): Sessions<User> {
       if (typeof use !== "function") throw invalidArgument("use", "a function that takes a channel", use);
       checkOptions("options", options, ["headers"]);
       const { message, opening } = ServedRequest.lookInto(request) ?? {};
-      if (message === undefined || opening === undefined) {
-        throw new ChannelErrorOf("CHANNEL_UNAVAILABLE", {
-          reason: "pass the request that the handler was given, once",
-        });
-      }
+      if (message === undefined || opening === undefined) throw channelUnavailable();
       const { offeredProtocols, environment, isOriginAllowed } = opening;
       if (offeredProtocols !== undefined) return sockets.accept(request, offeredProtocols, use, options);
       if (request.method !== "POST") return new Response(null, { status: 405, headers: { Allow: "POST" } });

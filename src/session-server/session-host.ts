@@ -41,13 +41,13 @@ const createSecret = (): string => randomBytes(32).toString("base64url");
 export class SessionHost<User> {
   readonly limits: SessionLimits;
   readonly clock: WheelClock;
-
   readonly registry: SessionRegistry<Item, string>;
   /** Those that are open, by their ids. */
   readonly channels: Map<string, ServerSessionChannel<User>> = new Map();
   readonly #admission: Admission<User>;
   readonly #report: ErrorListener | undefined;
   readonly #environments: Derived<Environment>;
+
   constructor({ limits, authorize, identify, report }: HostOptions<User>) {
     this.limits = limits;
     this.#report = report;

@@ -19,7 +19,9 @@ import type { Item } from "./item.ts";
 import type { UseSession } from "./server-session-channel.ts";
 import type { Intake, ServerTransport } from "./server-transport.ts";
 
+/** Bytes of UTF-8 that one unit of UTF-16 takes. */
 const mostBytesPerUnit = 3;
+
 /** What a WebSocket that carries sessions belongs to. */
 export type SocketOwner<User> = {
   readonly clock: Clock;

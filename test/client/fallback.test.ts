@@ -105,6 +105,15 @@ describe("the fallback of a client", () => {
     assert.deepEqual(carried(third), ["websocket"]);
   });
 
+  it("begins with the best of its own where another channel has remembered one that it has not got", async (t) => {
+    const { proxy } = await setSite(t);
+    proxy.set({ type: "swallow-upgrade" });
+    await dial(t, proxy.url).log.waitFor("open");
+    const polling = dial(t, proxy.url, { transports: ["long-polling"] });
+    await polling.log.waitFor("open");
+    assert.deepEqual(carried(polling), ["long-polling"]);
+  });
+
   it("says what to pass in where there is no WebSocket, and goes on without", async (t) => {
     const { proxy } = await setSite(t);
     const had = Object.getOwnPropertyDescriptor(globalThis, "WebSocket");

@@ -5,11 +5,17 @@ import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { brotliCompressSync } from "node:zlib";
+import { defaultClientLimits } from "../../src/channel/client-limits.ts";
+import { defaultSessionLimits } from "../../src/index.ts";
 import { setSite } from "./site.ts";
 
 const most = 7200;
 
 describe("the client as it is published", () => {
+  it("takes the largest message that a server takes by default, before it is told, and none that would be refused", () => {
+    assert.equal(defaultClientLimits.maxMessageBytes, defaultSessionLimits.maxMessageBytes);
+  });
+
   it(`has at most ${most} bytes with all its transports, compressed with brotli`, () => {
     const bytes = brotliCompressSync(readFileSync(new URL("../../../dist/client.min.js", import.meta.url))).length;
     assert.ok(bytes <= most, `${bytes} bytes`);
