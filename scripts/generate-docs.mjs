@@ -99,7 +99,7 @@ function limitTable(source, typeName, defaultsName) {
   const defaults = readDefaults(source, defaultsName);
   const rows = readLimits(source, typeName).map(({ name, meaning, atLimit }) => {
     const value = defaults.get(name);
-    if (value === undefined) throw new Error(`${defaultsName} has no ${name}`);
+    if (value === undefined || Number.isNaN(value)) throw new Error(`${defaultsName} has no ${name} that can be read`);
     return `| \`${name}\` | ${showNumber(name, value)} | ${meaning} | ${atLimit} |`;
   });
   return ["| name | default | what it bounds | at the bound |", "| --- | --- | --- | --- |", ...rows];

@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { describe, it } from "node:test";
+import { defaultClientLimits } from "../../src/channel/client-limits.ts";
 import { defaultHistoryLimits, defaultLimits, defaultSessionLimits } from "../../src/index.ts";
 import { isNode, nodesIn, readSources, root } from "../architecture/source.ts";
 import { runProgram } from "../support/child.ts";
@@ -18,8 +19,8 @@ describe("the documents", () => {
 
   it("list every limit", () => {
     const page = read("docs/limits.md");
-    for (const name of Object.keys({ ...defaultLimits, ...defaultHistoryLimits, ...defaultSessionLimits }))
-      assert.ok(page.includes(`\`${name}\``), name);
+    const limits = { ...defaultLimits, ...defaultHistoryLimits, ...defaultSessionLimits, ...defaultClientLimits };
+    for (const name of Object.keys(limits)) assert.ok(page.includes(`\`${name}\``), name);
   });
 
   it("have a heading for every error code, and for no other", () => {
