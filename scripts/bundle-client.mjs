@@ -1,23 +1,28 @@
 /**
  * dist/client.js and all that it imports -> dist/client.min.js, one file for browsers, with a source map.
  *
- * Names of members that only channelkit itself uses become short. A name stands in the list below if it is no member of a
- * public type, no field on the wire, and no member of anything of the platform; `test/client` runs what comes out.
+ * Names of members that only channelkit itself uses become short: all but those of the platform, which terser knows, and
+ * those that declarations of the files below name, which are of public types or go over the wire.
  */
 
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";
 import { minify } from "terser";
 import { root } from "./tools.mjs";
 
-const internalMembers = `
-  accept acknowledge acknowledged attachment bufferedBytes bytesOf carry controlOfRole createKey
-  current decide dial dialledAtMs drop ended events failed forgetBefore hangUp heard isBetweenRecords
-  isCarrying isClosing isEnded isOver limits lose lost nextIncoming nextOutgoing outgoing pauseHearing
-  peerHas probe released renumber restart resumeHearing settings sizeOf takeReceived timeline
-  transport unacknowledged untilMs wake written answer
-`;
+const declarations = [
+  "channel/client-limits",
+  "channel/errors",
+  "client/client-channel",
+  "client/client-options",
+  "client/client-status",
+  "protocol/control-record",
+];
+
+/** These the platform has, too, but nothing of the platform that is used here. */
+const ours =
+  /^(after|bytes|detach|ended|events|finish|item|limits|next|pause|released|settings|start|stop|wake|write)$/;
 
 /** @returns {Promise<void>} */
 export async function bundleClient() {
@@ -26,18 +31,19 @@ export async function bundleClient() {
     entryPoints: [join(dist, "client.js")],
     outfile: join(dist, "client.min.js"),
     bundle: true,
-    minify: true,
+    minifySyntax: true,
     format: "esm",
     target: "es2022",
     sourcemap: "external",
     write: false,
-    mangleProps: new RegExp(`^(${internalMembers.trim().split(/\s+/).join("|")})$`),
+    mangleProps: ours,
   });
   const [map, bundle] = ["js.map", "js"].map((end) => outputFiles.find(({ path }) => path.endsWith(end))?.text ?? "");
   const { code = "", map: minifiedMap = "" } = await minify(bundle ?? "", {
     module: true,
     ecma: 2020,
     compress: { passes: 3, unsafe_arrows: true, keep_fargs: false },
+    mangle: { properties: { reserved: [...declarations.flatMap(membersOf), "authorization"], keep_quoted: "strict" } },
     sourceMap: { content: map ?? "", url: "client.min.js.map", filename: "client.min.js" },
   });
   writeFileSync(join(dist, "client.min.js"), code);
@@ -45,4 +51,10 @@ export async function bundleClient() {
     join(dist, "client.min.js.map"),
     typeof minifiedMap === "string" ? minifiedMap : JSON.stringify(minifiedMap),
   );
+}
+
+/** @param {string} path @returns {string[]} the names of members that a file of declarations has */
+function membersOf(path) {
+  const text = readFileSync(join(root, "dist", `${path}.d.ts`), "utf8");
+  return [...text.matchAll(/\b(\w+)\??[:(]/g)].map(([, name = ""]) => name);
 }

@@ -1,11 +1,6 @@
 export { connect } from "./client/connect.ts";
-export type {
-  ClientChannel,
-  ClientCloseHandler,
-  ClientCloseStatus,
-  ClientData,
-  StatusHandler,
-} from "./client/client-channel.ts";
+export type { ClientChannel, ClientCloseHandler, ClientData, StatusHandler } from "./client/client-channel.ts";
+export type { ClientCloseStatus } from "./client/client-session.ts";
 export type { ConnectOptions, WebSocketLike } from "./client/client-options.ts";
 export type { ClientStatus, TimelineEntry } from "./client/client-status.ts";
 export type { ClientLimits } from "./channel/client-limits.ts";

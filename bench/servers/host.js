@@ -47,22 +47,12 @@ answerCommands(async (command) => {
   if (typeof Bun === "undefined") touchYoungGeneration();
   // Twice, with a turn between: what finalizers let go of is collected, too.
   for (let count = 0; count < 2; count++) {
-    if (typeof Bun === "undefined") collect();
+    if (typeof Bun === "undefined") globalThis.gc?.();
     else Bun.gc(true);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   return { heapUsed: memoryUsage().heapUsed };
 });
-
-/**
- * V8 keeps pages that it has emptied, up to 9 MB of them under Node 24, and they stay resident: what was garbage while
- * connections came in would be counted as theirs. As a last resort it gives the pages back, too (Node 20 does not know
- * the word, and collects its young generation).
- */
-function collect() {
-  globalThis.gc?.();
-  globalThis.gc?.({ type: "major", execution: "sync", flavor: "last-resort" });
-}
 
 /** All of it becomes resident, now and not while connections are counted. */
 function touchYoungGeneration() {

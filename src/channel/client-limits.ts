@@ -11,12 +11,8 @@ export type ClientLimits = {
   readonly maxQueuedMessages: number;
   /** Bytes that wait for the server while an application should send no more. At it: `drained()` waits. */
   readonly softQueuedBytes: number;
-  /** Largest message, in bytes, until the server has said what it takes. Over it: `send` throws. */
-  readonly maxMessageBytes: number;
   /** Largest message taken from the server over HTTP, in bytes. Over it: the transport ends, and is dialled again. */
   readonly maxReceivedBytes: number;
-  /** Attempts that `explain()` tells of. Over it: the oldest entry is dropped. */
-  readonly maxTimelineEntries: number;
   /**
    * The least that a transport may take to answer, in milliseconds; else it is twice what the last one took.
    * Over it: the next transport starts beside it.
@@ -39,14 +35,6 @@ export type ClientLimits = {
   readonly downgradeMs: number;
   /** How long the messages that were sent before a `close` may take, in milliseconds. Over it: they are dropped. */
   readonly resumeWindowMs: number;
-  /** Messages that came and are not acknowledged. At it: they are acknowledged. */
-  readonly ackMessages: number;
-  /** Bytes of messages that came and are not acknowledged, text counted as three bytes for a UTF-16 unit. At it: they are acknowledged. */
-  readonly ackBytes: number;
-  /** How long a message may stay without being acknowledged, in milliseconds. At it: it is acknowledged. */
-  readonly ackDelayMs: number;
-  /** How long the server may take to answer after the machine has slept, in milliseconds. Over it: the client dials again. */
-  readonly probeTimeoutMs: number;
 };
 
 /** The defaults of a client. */
@@ -55,10 +43,7 @@ export const defaultClientLimits: ClientLimits = {
   maxQueuedBytes: 1024 * 1024,
   maxQueuedMessages: 10_000,
   softQueuedBytes: 64 * 1024,
-  // The server's default.
-  maxMessageBytes: 1024 * 1024 - 32 * 1024,
   maxReceivedBytes: 64 * 1024 * 1024,
-  maxTimelineEntries: 100,
   // Happy Eyeballs (RFC 8305 §5) waits as long before it tries the next address.
   fallbackDelayMs: 250,
   // As long as the server waits for an attach.
@@ -70,8 +55,11 @@ export const defaultClientLimits: ClientLimits = {
   climbDelayMs: 10_000,
   downgradeMs: 300_000,
   resumeWindowMs: 120_000,
-  ackMessages: 64,
-  ackBytes: 32 * 1024,
-  ackDelayMs: 1000,
-  probeTimeoutMs: 2000,
 };
+
+/** Largest message of a client, in bytes, until the server has said what it takes: the server's default. Over it: `send` throws. */
+export const maxMessageBytes: number = 1024 * 1024 - 32 * 1024;
+/** Entries that `explain()` tells of. Over it: the oldest is dropped. */
+export const maxTimelineEntries = 100;
+/** How long the server may take to answer after the machine has slept, in milliseconds. Over it: the client dials again. */
+export const probeTimeoutMs = 2000;

@@ -1,15 +1,15 @@
 import type { ChannelKind, ReceiveHandler } from "../channel/channel.ts";
-import type { ErrorDetails } from "../channel/errors.ts";
+import { maxMessageBytes } from "../channel/client-limits.ts";
 import type { Message } from "../channel/message-type.ts";
-import { invitesBack } from "../protocol/close-code.ts";
 import { encodeUtf8 } from "../protocol/utf-8.ts";
-import { type Attached, ClientSession } from "../session/client-session.ts";
-import type { SessionEnd } from "../session/ending.ts";
 import type { ClientSettings } from "./client-options.ts";
+import type { ClientCloseStatus, ClientEnd } from "./client-session.ts";
 import type { ClientStatus, TimelineEntry } from "./client-status.ts";
-import { clock } from "./clock.ts";
-import { Ladder } from "./ladder.ts";
-import { check, misuse } from "./misuse.ts";
+import { after } from "./clock.ts";
+import { createClientSession } from "./create-client-session.ts";
+import { createHandler } from "./handler.ts";
+import { createLadder } from "./ladder.ts";
+import { check } from "./misuse.ts";
 import { watchPlatform } from "./platform.ts";
 import { randomKey } from "./random.ts";
 
@@ -18,9 +18,6 @@ export type ClientData = string | ArrayBuffer | ArrayBufferView;
 
 /** Takes what the client is doing. */
 export type StatusHandler = (status: ClientStatus) => unknown;
-
-/** Who ended the channel: this side, the server, or neither, since it could not go on. */
-export type ClientCloseStatus = "client-close" | "server-close" | "abnormal";
 
 /** Takes the end of the channel. The code says more: 1006, those of RFC 6455, or those of PROTOCOL.md. */
 export type ClientCloseHandler = (
@@ -87,180 +84,87 @@ export type ClientChannel = {
    */
   onStatus(handler: StatusHandler): void;
 
-  /** What was dialled, when, and why it was left: the latest entries, at most `maxTimelineEntries`. */
+  /** What was dialled, when, and why it was left: the latest 100 entries. */
   explain(): readonly TimelineEntry[];
 };
 
-type Handlers = { onReceive?: ReceiveHandler; onClose?: ClientCloseHandler; onStatus?: StatusHandler };
-
 /** The channel of `connect`. */
-export class DialledChannel implements ClientChannel {
-  readonly id: string = randomKey();
-  readonly #settings: ClientSettings;
-  readonly #ladder: Ladder;
-  readonly #handlers: Handlers = {};
-  readonly #timeline: TimelineEntry[] = [];
-  readonly #waiting = new Set<() => void>();
-  readonly #stopWatching: () => void;
-  #session: ClientSession<Message>;
-  #maxMessageBytes: number;
-  #status: ClientStatus | undefined;
-  #end: Parameters<ClientCloseHandler> | undefined;
-  /** Messages of a session that the server ended. Undefined: it did not. */
-  #uncertain: number | undefined;
+export function createChannel(settings: ClientSettings): ClientChannel {
+  const onReceive = createHandler<Parameters<ReceiveHandler>>("onReceive");
+  const onStatus = createHandler<Parameters<StatusHandler>>("onStatus", true);
+  const onClose = createHandler<Parameters<ClientCloseHandler>>("onClose", true);
+  const waiting = new Set<() => void>();
 
-  constructor(settings: ClientSettings) {
-    this.#settings = settings;
-    this.#maxMessageBytes = settings.maxMessageBytes;
-    this.#session = this.#createSession();
-    this.#ladder = new Ladder(settings, this.#session, {
-      status: (status) => this.#tell(status),
-      timeline: (entry) => {
-        if (this.#timeline.push(entry) > settings.maxTimelineEntries) this.#timeline.shift();
+  function closed({ status, code, reason }: ClientEnd): void {
+    stopWatching();
+    acknowledged();
+    onStatus.tell({ state: "closed", code, reason });
+    onClose.tell(status, { code, reason, wasClean: status !== "abnormal" });
+  }
+
+  function acknowledged(): void {
+    for (const resolve of waiting) resolve();
+    waiting.clear();
+  }
+
+  const session = createClientSession({
+    limits: settings,
+    after,
+    createKey: randomKey,
+    events: {
+      message: onReceive.tell,
+      closed,
+      acknowledged,
+      attached(attached) {
+        ladder.attached();
+        onStatus.tell({ state: "open", kind: ladder.kind, ...attached });
       },
-      failed: (code, reason) => {
-        this.#close("abnormal", code, reason);
-        this.#session.drop("expired");
-      },
-    });
-    this.#stopWatching = watchPlatform(
-      () => this.#ladder.wake(),
-      (isPaused) => this.#ladder.pause(isPaused),
-    );
-    // Behind the turn in which handlers are set.
-    queueMicrotask(() => {
-      if (!this.#session.isOver) this.#ladder.dial();
-    });
-  }
+      released: (code, reason) => ladder.stop(code, reason),
+      goaway: (afterMs) => ladder.leave(afterMs),
+    },
+  });
+  const ladder = createLadder(settings, session, (status) => {
+    if (session.isOpen) onStatus.tell(status);
+  });
+  const stopWatching = watchPlatform(ladder);
+  // Behind the turn in which handlers are set.
+  queueMicrotask(ladder.goOn);
 
-  get kind(): ChannelKind {
-    return this.#ladder.kind;
-  }
-
-  get isOpen(): boolean {
-    return this.#end === undefined;
-  }
-
-  get bufferedAmount(): number {
-    return this.#session.bufferedBytes;
-  }
-
-  send(data: ClientData): boolean {
-    const message = messageOf(data);
-    const bytes = sizeOf(message);
-    check(bytes <= this.#maxMessageBytes, "data", `at most ${this.#maxMessageBytes} bytes`, bytes);
-    return this.#session.send(message);
-  }
-
-  close(code = 1000, reason = ""): boolean {
-    const isCode = Number.isInteger(code) && (code === 1000 || (code >= 3000 && code <= 4999));
-    check(isCode, "the close code", "1000, or 3000 to 4999", code);
-    const isReason = typeof reason === "string" && encodeUtf8(reason).length <= 123;
-    check(isReason, "the close reason", "a string of at most 123 bytes", reason);
-    return this.#session.close(code, reason);
-  }
-
-  async drained(): Promise<void> {
-    while (this.isOpen && this.bufferedAmount >= this.#settings.softQueuedBytes) {
-      await new Promise<void>((resolve) => this.#waiting.add(resolve));
-    }
-  }
-
-  onReceive(handler: ReceiveHandler): void {
-    this.#set("onReceive", handler);
-  }
-
-  onClose(handler: ClientCloseHandler): void {
-    this.#set("onClose", handler);
-    const end = this.#end;
-    if (end !== undefined) guard(() => handler(...end));
-  }
-
-  onStatus(handler: StatusHandler): void {
-    this.#set("onStatus", handler);
-    const status = this.#status;
-    if (status !== undefined) guard(() => handler(status));
-  }
-
-  explain(): readonly TimelineEntry[] {
-    return [...this.#timeline];
-  }
-
-  #set<Name extends keyof Handlers & ErrorDetails["HANDLER_ALREADY_SET"]["handler"]>(
-    name: Name,
-    handler: NonNullable<Handlers[Name]>,
-  ): void {
-    check(typeof handler === "function", name, "given a function", handler);
-    if (this.#handlers[name] !== undefined) {
-      throw misuse("HANDLER_ALREADY_SET", `${name} is set already`, { handler: name });
-    }
-    this.#handlers[name] = handler;
-  }
-
-  #createSession(): ClientSession<Message> {
-    return new ClientSession<Message>({
-      limits: this.#settings,
-      clock,
-      sizeOf,
-      createKey: randomKey,
-      events: {
-        message: (message) => guard(() => this.#handlers.onReceive?.(message)),
-        closed: (end) => this.#closed(end),
-        acknowledged: () => this.#wake(),
-        attached: (attached) => this.#attached(attached),
-        gone: () => undefined,
-        released: () => this.#ladder.stop(),
-        goaway: (afterMs) => this.#ladder.leave(afterMs),
-      },
-    });
-  }
-
-  #attached({ resumed, reason, uncertain, answer }: Attached): void {
-    this.#maxMessageBytes = answer.maxMessageBytes;
-    this.#ladder.attached();
-    const ended = this.#uncertain;
-    this.#uncertain = undefined;
-    const { kind } = this;
-    if (ended === undefined) this.#tell({ state: "open", kind, resumed, reason, uncertain });
-    else this.#tell({ state: "open", kind, resumed, reason: "closed", uncertain: ended });
-  }
-
-  #closed({ cause, code, reason }: SessionEnd): void {
-    if (cause !== "peer" || !invitesBack(code)) {
-      const status = cause === "peer" ? "server-close" : "abnormal";
-      this.#close(cause === "local" ? "client-close" : status, code, reason);
-      return;
-    }
-    this.#uncertain = this.#session.unacknowledged;
-    this.#session = this.#createSession();
-    this.#ladder.replace(this.#session);
-    this.#wake();
-  }
-
-  #close(status: ClientCloseStatus, code: number, reason: string): void {
-    if (this.#end !== undefined) return;
-    const end: Parameters<ClientCloseHandler> = [status, { code, reason, wasClean: status !== "abnormal" }];
-    this.#end = end;
-    this.#stopWatching();
-    this.#wake();
-    this.#tell({ state: "closed", code, reason });
-    guard(() => this.#handlers.onClose?.(...end));
-  }
-
-  #tell(status: ClientStatus): void {
-    if (this.#status?.state === "closed") return;
-    this.#status = status;
-    guard(() => this.#handlers.onStatus?.(status));
-  }
-
-  #wake(): void {
-    for (const resolve of this.#waiting) resolve();
-    this.#waiting.clear();
-  }
-}
-
-function sizeOf(message: Message): number {
-  return typeof message === "string" ? encodeUtf8(message).length : message.length;
+  return {
+    id: randomKey(),
+    get kind() {
+      return ladder.kind;
+    },
+    get isOpen() {
+      return session.isOpen;
+    },
+    get bufferedAmount() {
+      return session.bufferedBytes;
+    },
+    send(data) {
+      const message = messageOf(data);
+      const bytes = (typeof message === "string" ? encodeUtf8(message) : message).length;
+      const most = session.answer?.maxMessageBytes ?? maxMessageBytes;
+      check(bytes <= most, "data", `at most ${most} bytes`, bytes);
+      return session.send(message, bytes);
+    },
+    close(code = 1000, reason = "") {
+      const isCode = code === 1000 || (Number.isInteger(code) && code >= 3000 && code < 5000);
+      check(isCode, "the close code", "1000, or 3000 to 4999", code);
+      const isReason = typeof reason === "string" && encodeUtf8(reason).length <= 123;
+      check(isReason, "the close reason", "a string of at most 123 bytes", reason);
+      return session.close(code, reason);
+    },
+    async drained() {
+      while (session.isOpen && session.bufferedBytes >= settings.softQueuedBytes) {
+        await new Promise<void>((resolve) => waiting.add(resolve));
+      }
+    },
+    onReceive: onReceive.set,
+    onClose: onClose.set,
+    onStatus: onStatus.set,
+    explain: ladder.explain,
+  };
 }
 
 function messageOf(data: ClientData): Message {
@@ -268,15 +172,4 @@ function messageOf(data: ClientData): Message {
   if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   check(data instanceof ArrayBuffer, "data", "a string, an ArrayBuffer or a view of one", data);
   return new Uint8Array(data);
-}
-
-/** What a handler throws must not disturb the session. */
-function guard(call: () => unknown): void {
-  try {
-    call();
-  } catch (error) {
-    queueMicrotask(() => {
-      throw error;
-    });
-  }
 }

@@ -62,29 +62,28 @@ export function settle(url: string | URL, options: ConnectOptions): ClientSettin
     headers: undefined,
     credentials: "same-origin",
     WebSocket,
-    // A browser's refuses to be called as a method of anything else.
-    fetch: (...request: Parameters<typeof fetch>) => fetch(...request),
+    fetch,
     ...defaultClientLimits,
   } as const;
   const settings: Record<string, unknown> = { ...defaults };
   for (const [name, value] of Object.entries(options)) {
     check(Object.hasOwn(defaults, name), "an option", `one of ${Object.keys(defaults).join(", ")}`, name);
     if (value === undefined) continue;
-    check(
-      !Object.hasOwn(defaultClientLimits, name) || (typeof value === "number" && value > 0),
-      name,
-      "a number above 0",
-      value,
-    );
+    const isAmount = typeof settings[name] !== "number" || (typeof value === "number" && value > 0);
+    check(isAmount, name, "a number above 0", value);
     settings[name] = value;
   }
   const { transports = kinds } = options;
   const isArray: boolean = Array.isArray(transports);
   const isList = isArray && transports.length > 0 && transports.every((kind) => kinds.includes(kind));
   check(isList, "transports", `a list of ${kinds.join(", ")}`, transports);
-  const isUsable = transports.length > 1 || transports[0] !== "websocket" || settings["WebSocket"] !== undefined;
-  check(isUsable, "WebSocket", "passed in where there is no global one", undefined);
+  if (transports.every((kind) => kind === "websocket")) checkWebSocket(settings["WebSocket"]);
   return { ...(settings as typeof defaults), url: addressOf(url, location?.href) };
+}
+
+/** Throws where there is none to dial with. */
+export function checkWebSocket<Class>(WebSocket: Class | undefined): asserts WebSocket is Class {
+  check(WebSocket !== undefined, "WebSocket", "passed in where there is no global one, such as that of ws", WebSocket);
 }
 
 function addressOf(url: string | URL, base: string | undefined): string {

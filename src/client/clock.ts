@@ -1,10 +1,10 @@
-import type { Clock } from "../session/clock.ts";
+/** Milliseconds since any moment, by the time of the platform, which does not jump when somebody sets the clock. */
+export function now(): number {
+  return performance.now();
+}
 
-/** The time of the platform, which does not jump when somebody sets the clock. */
-export const clock: Clock = {
-  now: () => performance.now(),
-  after: (delayMs, run) => {
-    const timer = setTimeout(run, delayMs);
-    return () => clearTimeout(timer);
-  },
-};
+/** Calls once, later. @returns takes it back */
+export function after(delayMs: number, run: () => void): () => void {
+  const timer = setTimeout(run, delayMs);
+  return () => clearTimeout(timer);
+}

@@ -1,4 +1,4 @@
-import { type ClientChannel, DialledChannel } from "./client-channel.ts";
+import { type ClientChannel, createChannel } from "./client-channel.ts";
 import { type ConnectOptions, settle } from "./client-options.ts";
 
 /**
@@ -11,5 +11,5 @@ import { type ConnectOptions, settle } from "./client-options.ts";
  * @throws ChannelError `INVALID_ARGUMENT` for an address or options that cannot be
  */
 export function connect(url: string | URL, options: ConnectOptions = {}): ClientChannel {
-  return new DialledChannel(settle(url, options));
+  return createChannel(settle(url, options));
 }

@@ -1,150 +1,86 @@
-import { silent } from "../protocol/close-code.ts";
+import type { Message } from "../channel/message-type.ts";
+import { lost } from "../protocol/close-code.ts";
 import type { ControlRecord } from "../protocol/control-record.ts";
-import { encodeCredentials, protocolField, protocolVersion, sessionField } from "../protocol/http-fields.ts";
-import { encodeRecord, RecordDecoder } from "../protocol/record-codec.ts";
-import { decodeServerControl } from "../protocol/server-control.ts";
-import { clock } from "./clock.ts";
-import { Link, type LinkOptions, lostCode } from "./link.ts";
+import { encodeUtf8 } from "../protocol/utf-8.ts";
+import { type BodyPart, createRequests } from "./http-request.ts";
+import type { Link, LinkOptions, Wire } from "./link.ts";
 
-/** PROTOCOL.md, Heartbeat: something comes over a stream every 15 s. Else a proxy holds it back, or it is dead. */
-const streamSilenceMs = 20_000;
-/** What a response may take beyond the time for which the server holds it. */
-const slackMs = 10_000;
 /** The next message goes in the next request: servers leave 32 KiB beside the largest message for all that stands before it. */
 const fullBodyBytes = 24 * 1024;
 
 /** Requests: what comes is one long response or that of a poll; what goes is sent by one request at a time. */
-export class HttpLink extends Link {
-  readonly kind: "http-streaming" | "long-polling";
+export function openHttp(link: Link, options: LinkOptions): Wire {
+  const { session } = options;
   /** Ends the requests of the present attach, of which there may be more than one over the same link. */
-  #requests = new AbortController();
-  #isSending = false;
-  #hasToSay = false;
+  let requests = new AbortController();
+  let isSending = false;
+  let hasToSay = false;
+  const request = createRequests(link, options);
 
-  constructor(kind: "http-streaming" | "long-polling", options: LinkOptions) {
-    super(options);
-    this.kind = kind;
-  }
-
-  start(): void {
-    this.attachment = this.session.attach(this, this.kind === "long-polling" ? "poll" : "stream");
-  }
-
-  write(record: ControlRecord): void {
-    if (record.type !== "attach") {
-      // An ack, a ping and a pong are all said by a request, be it without a message.
-      this.#hasToSay = true;
-      this.wake();
-      return;
+  async function receive(signal: AbortSignal, attach: ControlRecord): Promise<void> {
+    let failure = await request(signal, encode(attach), true);
+    let poll = 0;
+    const pollOnce = (): Promise<string> => request(signal, encode(session.poll(link, ++poll)));
+    while (!failure && link.mode === "poll" && session.carrier === link) {
+      // One that failed is made again, with the next number: it may have arrived.
+      failure = (await pollOnce()) && (await pollOnce());
     }
-    this.hangUp();
-    this.#requests = new AbortController();
-    this.#isSending = false;
-    const { session: _session, secret: _secret, ...attach } = record;
-    void this.#receive(this.#requests.signal, encodeRecord(attach));
+    if (!signal.aborted) link.detach(lost, failure || "the response ended");
   }
 
-  wake(): void {
-    if (this.#isSending) return;
-    this.#isSending = true;
-    void this.#send(this.#requests.signal);
-  }
-
-  protected hangUp(): void {
-    this.#requests.abort();
-  }
-
-  async #receive(signal: AbortSignal, attach: Uint8Array): Promise<void> {
-    let failure = await this.#request(signal, [attach], true);
-    let failures = failure ? 2 : 0;
-    const { attachment } = this;
-    if (attachment === undefined) return;
-    // A poll that failed is made again, with the next number: it may have arrived.
-    for (let poll = 1; this.isCarrying && failures < 2 && this.kind === "long-polling"; poll += 1) {
-      failure = await this.#request(signal, [encodeRecord(this.session.poll(attachment, poll))]);
-      failures = failure ? failures + 1 : 0;
-    }
-    if (!signal.aborted) this.detach(lostCode, failure || "the response ended");
-  }
-
-  async #send(signal: AbortSignal): Promise<void> {
+  async function send(signal: AbortSignal): Promise<void> {
     // What is sent in one turn goes in one request.
     await Promise.resolve();
-    const { attachment, session } = this;
-    if (attachment === undefined) return;
-    while (this.isCarrying && !signal.aborted) {
-      const first = attachment.nextOutgoing;
-      const items: Uint8Array[] = [];
+    while (session.carrier === link && !signal.aborted) {
+      const first = link.nextOutgoing;
+      const body: BodyPart[] = [];
       for (let bytes = 0; bytes < fullBodyBytes;) {
-        const item = attachment.next();
+        const item = session.next(link);
         if (item === undefined) break;
-        const record = encodeRecord(item);
-        items.push(record);
-        bytes += record.length;
+        const [head, payload] = encode(item);
+        body.push(head, payload);
+        bytes += payload.length;
       }
-      if (items.length === 0 && !this.#hasToSay) break;
-      this.#hasToSay = false;
-      items.unshift(encodeRecord({ type: "send", attach: attachment.number, first, received: session.takeReceived() }));
+      if (body.length === 0 && !hasToSay) break;
+      hasToSay = false;
+      body.unshift(...encode({ type: "send", attach: link.attach, first, received: session.takeReceived() }));
       // One that failed is made again as it was. Most often a connection was closed that had been idle.
-      const failure = (await this.#request(signal, items)) && (await this.#request(signal, items));
-      if (failure && !signal.aborted) this.detach(lostCode, failure);
+      const failure = (await request(signal, body)) && (await request(signal, body));
+      if (failure && !signal.aborted) link.detach(lost, failure);
       // The server may have taken only a part.
-      attachment.nextOutgoing = session.peerHas + 1;
+      link.nextOutgoing = session.peerHas + 1;
     }
-    if (!signal.aborted) this.#isSending = false;
+    if (!signal.aborted) isSending = false;
   }
 
-  /** One request. @returns why it failed; empty: it did not */
-  async #request(signal: AbortSignal, body: readonly Uint8Array[], isAttach = false): Promise<string> {
-    const { url, fetch, token, headers, credentials, maxReceivedBytes } = this.settings;
-    const { answer } = this.session;
-    const silenceMs = isAttach ? streamSilenceMs : (answer?.pollHoldMs ?? 0) + slackMs;
-    let cancel: (() => void) | undefined;
-    const stop = (): void => cancel?.();
-    const heard = (): void => {
-      stop();
-      cancel = clock.after(silenceMs, () => this.detach(silent, "no response"));
-    };
-    // The response of a fetch that was aborted may never end.
-    signal.addEventListener("abort", stop);
-    try {
-      heard();
-      const bearer = isAttach && (await token?.());
-      const response = await fetch(url, {
-        method: "POST",
-        body: new Blob(body as Uint8Array<ArrayBuffer>[]),
-        headers: {
-          ...(typeof headers === "function" ? await headers() : headers),
-          "content-type": "application/octet-stream",
-          [protocolField]: protocolVersion,
-          ...(answer && { [sessionField]: encodeCredentials(answer) }),
-          ...(bearer && { authorization: `Bearer ${bearer}` }),
-        },
-        credentials,
-        // What the session is proved with is for this server and for no other.
-        redirect: "error",
-        signal,
-      });
-      let failure = `status ${response.status}`;
-      const decoder = new RecordDecoder(
-        maxReceivedBytes,
-        (record) => {
-          failure = "";
-          if (!signal.aborted) this.attachment?.receive(record);
-        },
-        decodeServerControl,
-      );
-      const reader = response.body?.getReader();
-      for (let chunk = await reader?.read(); chunk?.value; chunk = await reader?.read()) {
-        if (!signal.aborted) heard();
-        const fault = decoder.push(chunk.value as Uint8Array);
-        if (fault !== undefined) return fault.fault;
-      }
-      return failure;
-    } catch (error) {
-      return String(error);
-    } finally {
-      stop();
-    }
+  function wake(): void {
+    if (!isSending) void send(requests.signal);
+    isSending = true;
   }
+
+  return {
+    write(record) {
+      if (record.type === "attach") {
+        requests.abort();
+        requests = new AbortController();
+        isSending = false;
+        const { session: _session, secret: _secret, ...attach } = record;
+        void receive(requests.signal, attach);
+      } else {
+        // An ack, a ping and a pong are all said by a request, be it without a message.
+        hasToSay = true;
+        wake();
+      }
+    },
+    wake,
+    hangUp: () => requests.abort(),
+  };
+}
+
+/** One record as it stands in a body: its header, and its payload. */
+function encode(record: Message | ControlRecord): [string, Uint8Array<ArrayBuffer>] {
+  const isText = typeof record === "string";
+  const isBytes = record instanceof Uint8Array;
+  const payload = isBytes ? record : encodeUtf8(isText ? record : JSON.stringify(record));
+  return [`${isBytes ? "b" : isText ? "t" : "c"}${payload.length}:`, payload as Uint8Array<ArrayBuffer>];
 }

@@ -15,7 +15,7 @@ export function misuse<Code extends Misuse>(
 export function check(isRight: boolean, argument: string, expected: string, value: unknown): asserts isRight {
   if (isRight) return;
   // Short, and nothing of what may be secret.
-  const received = typeof value === "number" || value === null ? String(value) : typeof value;
+  const received = typeof value === "number" ? String(value) : typeof value;
   const text = `${argument} must be ${expected}, but it is ${received}`;
   throw misuse("INVALID_ARGUMENT", text, { argument, expected, received });
 }

@@ -1,10 +1,13 @@
-/** 128 random bits, of the letters that an id may have. Not `randomUUID`, which is missing where a page came over HTTP. */
+function randomWords(count: number): Uint32Array {
+  return crypto.getRandomValues(new Uint32Array(count));
+}
+
+/** 128 random bits, as an id may be written. Not `randomUUID`, which is missing where a page came over HTTP. */
 export function randomKey(): string {
-  return Array.from(crypto.getRandomValues(new Uint32Array(4)), (word) => word.toString(36).padStart(7, "0")).join("");
+  return randomWords(4).join("-");
 }
 
 /** From 0 on, and under 1. */
 export function randomFraction(): number {
-  const [word = 0] = crypto.getRandomValues(new Uint32Array(1));
-  return word / 2 ** 32;
+  return Number(randomWords(1)) / 2 ** 32;
 }

@@ -1,66 +1,67 @@
 // oxlint-disable unicorn/prefer-add-event-listener -- what browsers and ws have alike, with one listener of each sort
-import { fault } from "../protocol/close-code.ts";
+import type { Message } from "../channel/message-type.ts";
+import { fault, lost } from "../protocol/close-code.ts";
 import type { ControlRecord } from "../protocol/control-record.ts";
-import { FrameDecoder, framesOf } from "../protocol/frame-codec.ts";
 import { subprotocol } from "../protocol/http-fields.ts";
-import { decodeServerControl } from "../protocol/server-control.ts";
-import type { SessionRecord } from "../protocol/record-codec.ts";
-import type { WebSocketLike } from "./client-options.ts";
-import { Link, lostCode } from "./link.ts";
+import { isControl } from "../protocol/is-control.ts";
+import { checkWebSocket } from "./client-options.ts";
+import type { Link, LinkOptions, Wire } from "./link.ts";
+
+/** The frame before one with a control record. */
+const escape = new Uint8Array(0);
 
 /** A WebSocket, whose messages are those of a plain channel. */
-export class WebSocketLink extends Link {
-  readonly kind = "websocket";
-  #socket: WebSocketLike | undefined;
+export function openWebSocket(link: Link, { settings, session }: LinkOptions): Wire {
+  const { WebSocket, url } = settings;
+  checkWebSocket(WebSocket);
+  // "http:" becomes "ws:", and "https:" becomes "wss:".
+  const socket = new WebSocket(url.replace("http", "ws"), subprotocol);
+  let isEscaped = false;
+  let cause = "";
 
-  start(): void {
-    const { WebSocket, url } = this.settings;
-    if (WebSocket === undefined) return;
-    const decoder = new FrameDecoder(decodeServerControl);
-    // "http:" becomes "ws:", and "https:" becomes "wss:".
-    const socket = new WebSocket(url.replace("http", "ws"), subprotocol);
-    let cause = "";
-    this.#socket = socket;
-    socket.binaryType = "arraybuffer";
-    socket.onopen = () => {
-      if (!this.isEnded) this.attachment = this.session.attach(this);
-    };
-    socket.onmessage = ({ data }: { readonly data: unknown }) => {
-      const record = decoder.read(typeof data === "string" ? data : new Uint8Array(data as ArrayBuffer));
-      if (this.isEnded || record === undefined) return;
-      if (typeof record === "object" && "fault" in record) this.detach(fault, record.fault);
-      else this.attachment?.receive(record);
-    };
-    // Browsers tell nothing; that of ws says why.
-    socket.onerror = ({ message = "it could not be opened" }: { readonly message?: string }) => (cause = message);
-    socket.onclose = ({ code, reason }: { readonly code: number; readonly reason: string }) =>
-      this.detach(code, reason || cause);
-  }
-
-  write(record: ControlRecord): void {
-    if (record.type === "attach") void this.#attach(record);
-    else this.#send(record);
-  }
-
-  wake(): void {
-    for (let item = this.attachment?.next(); item !== undefined; item = this.attachment?.next()) this.#send(item);
-  }
-
-  protected hangUp(code: number): void {
-    // A browser takes no other codes.
-    this.#socket?.close(code < 3000 ? 1000 : code);
-  }
-
-  async #attach(record: ControlRecord): Promise<void> {
+  async function write(record: ControlRecord): Promise<void> {
     try {
-      const token = await this.settings.token?.();
-      this.#send({ ...record, ...(token && { token }) });
+      const token = record.type === "attach" && (await settings.token?.());
+      socket.send(escape);
+      socket.send(JSON.stringify({ ...record, ...(token && { token }) }));
     } catch (error) {
-      this.detach(lostCode, String(error));
+      link.detach(lost, String(error));
     }
   }
 
-  #send(record: SessionRecord): void {
-    if (!this.isEnded) for (const frame of framesOf(record)) this.#socket?.send(frame);
+  function read(frame: Message): void {
+    if (isEscaped) {
+      isEscaped = false;
+      // Bytes are no JSON either.
+      const record = JSON.parse(frame as string) as ControlRecord;
+      session.receive(link, record.type === "empty" ? escape : record);
+    } else if (typeof frame === "object" && frame.length === 0) isEscaped = true;
+    else session.receive(link, frame);
   }
+
+  socket.binaryType = "arraybuffer";
+  socket.onopen = () => session.attach(link);
+  socket.onmessage = ({ data }: { readonly data: string | ArrayBuffer }) => {
+    try {
+      read(typeof data === "string" ? data : new Uint8Array(data));
+    } catch (error) {
+      link.detach(fault, String(error));
+    }
+  };
+  // Browsers tell nothing; that of ws says why.
+  socket.onerror = ({ message = "it could not be opened" }: { readonly message?: string }) => (cause = message);
+  socket.onclose = ({ code, reason }: { readonly code: number; readonly reason: string }) =>
+    link.detach(code, reason || cause);
+  return {
+    write: (record) => void write(record),
+    wake() {
+      for (let item = session.next(link); item !== undefined; item = session.next(link)) {
+        if (isControl(item)) void write(item);
+        else if (item.length > 0 || typeof item === "string") socket.send(item);
+        else void write({ type: "empty" });
+      }
+    },
+    // A browser takes no other codes.
+    hangUp: (code) => socket.close(code < 3000 ? 1000 : code),
+  };
 }

@@ -41,6 +41,9 @@ export const unknown: CloseCodes["unknown"] = 4005;
 export const late: CloseCodes["late"] = 4007;
 export const fault: CloseCodes["fault"] = 4500;
 
+/** Not a code of a Close frame: a transport ended without one (RFC 6455 §7.1.5). */
+export const lost = 1006;
+
 /** The name of a code of ours, which is also the reason that goes with it. */
 export type CloseName = keyof typeof closeCodes;
 

@@ -7,10 +7,15 @@ export function encodeUtf8(text: string): Uint8Array {
   return encoder.encode(text);
 }
 
+/** UTF-8 as text. Throws if it is none. */
+export function readUtf8(bytes: Uint8Array): string {
+  return decoder.decode(bytes);
+}
+
 /** UTF-8 as text, or undefined if it is none. */
 export function decodeUtf8(bytes: Uint8Array): string | undefined {
   try {
-    return decoder.decode(bytes);
+    return readUtf8(bytes);
   } catch {
     return undefined;
   }

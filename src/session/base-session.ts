@@ -10,7 +10,7 @@ import { ReplayBuffer } from "./replay-buffer.ts";
 import type { EndLimits, SessionEvents, SessionOptions } from "./session-options.ts";
 
 /**
- * What both ends of a session have in common: numbers, acknowledgements, and what is kept to be sent again.
+ * What a session of a server does for its transports: numbers, acknowledgements, and what is kept to be sent again.
  *
  * A message is forgotten when the other side has acknowledged it, and not before. What comes is taken in the order of
  * its numbers, each once, over whichever transport it comes.
@@ -29,7 +29,6 @@ export abstract class BaseSession<Item> implements Carried<Item> {
   readonly #acks: AckSchedule;
   readonly #ending: Ending = new Ending();
   #liveness: Liveness | undefined;
-  #lost = 0;
 
   constructor({ limits, clock, sizeOf }: SessionOptions<Item>) {
     this.#limits = limits;
@@ -43,8 +42,6 @@ export abstract class BaseSession<Item> implements Carried<Item> {
   protected abstract gone(): void;
   /** Nothing is kept any more, and no attach can resume the session. */
   protected abstract released(): void;
-  /** What only one of both ends is sent. @returns false if it may not come */
-  protected abstract controlOfRole(attachment: Attachment<Item>, record: ControlRecord): boolean;
 
   get isOpen(): boolean {
     return this.#ending.isOpen;
@@ -68,17 +65,6 @@ export abstract class BaseSession<Item> implements Carried<Item> {
   /** Bytes that are not acknowledged. */
   get bufferedBytes(): number {
     return this.outgoing.bytes;
-  }
-
-  /** Messages that are not acknowledged, and the end if it was sent. Once the session is over: those that never were. */
-  get unacknowledged(): number {
-    return this.isOver ? this.#lost : this.outgoing.count;
-  }
-
-  /** Sends, or keeps to be sent. @returns false when the session is closed */
-  send(item: Item): boolean {
-    if (this.isOpen) this.push(item, this.bytesOf(item));
-    return this.isOpen;
   }
 
   /** Ends the session behind everything that was sent. @returns true only for the call that closed it */
@@ -124,11 +110,6 @@ export abstract class BaseSession<Item> implements Carried<Item> {
     return item;
   }
 
-  /** Asks at once whether the peer is there, and lets go of a transport over which nothing comes in this time. */
-  probe(timeoutMs: number): void {
-    this.#liveness?.probe(timeoutMs);
-  }
-
   heard(attachment: Attachment<Item>): boolean {
     if (attachment !== this.current) return false;
     this.#liveness?.heard();
@@ -167,7 +148,6 @@ export abstract class BaseSession<Item> implements Carried<Item> {
   }
 
   control(attachment: Attachment<Item>, record: ControlRecord): void {
-    if (this.controlOfRole(attachment, record)) return;
     if (record.type === "detach") {
       this.lose(attachment);
       attachment.transport.detach(record.code, record.reason);
@@ -232,18 +212,6 @@ export abstract class BaseSession<Item> implements Carried<Item> {
     before.transport.detach(superseded, "superseded");
   }
 
-  /** Both ends count from the beginning. @returns how many messages may or may not have arrived, and are forgotten */
-  protected restart(): number {
-    const uncertain = this.written - this.peerHas;
-    this.outgoing.forgetBefore(this.written + 1);
-    this.outgoing.renumber();
-    if (this.#ending.isClosing && this.outgoing.count === 0)
-      this.outgoing.push(this.#ending.record, messageOverheadBytes);
-    this.written = this.received = this.peerHas = 0;
-    this.#acks.clear();
-    return uncertain;
-  }
-
   /**
    * Forgets what is acknowledged, but not what the present transport comes to only now: the peer has that from another
    * one, and still counts it here. To send it again costs less than a record that says what is left out.
@@ -269,7 +237,6 @@ export abstract class BaseSession<Item> implements Carried<Item> {
     this.#ending.finish();
     const attachment = this.current;
     this.#leave();
-    this.#lost = this.outgoing.count;
     this.outgoing.forgetBefore(this.outgoing.next);
     attachment?.transport.detach(code, reason);
     this.events.acknowledged();

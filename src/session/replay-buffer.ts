@@ -61,26 +61,18 @@ export class ReplayBuffer<Item> {
     if (this.count === 0 && this.#items.length > largestIdleCapacity) this.#resize(0);
   }
 
-  /** Counts from 1 again: what is held belongs to a new session. */
-  renumber(): void {
-    const { count } = this;
-    this.#resize(this.#items.length, 1);
-    this.#first = 1;
-    this.#next = 1 + count;
-  }
-
   #indexOf(number: number): number {
     return number & (this.#items.length - 1);
   }
 
-  /** @param first - the number that the oldest item has from then on */
-  #resize(capacity: number, first = this.#first): void {
+  #resize(capacity: number): void {
     const items = Array.from<Item | undefined>({ length: capacity });
     const sizes = Array.from({ length: capacity }, () => 0);
     for (let offset = 0; offset < this.count; offset++) {
-      const from = this.#indexOf(this.#first + offset);
-      items[(first + offset) % capacity] = this.#items[from];
-      sizes[(first + offset) % capacity] = this.#sizes[from] ?? 0;
+      const number = this.#first + offset;
+      const from = this.#indexOf(number);
+      items[number % capacity] = this.#items[from];
+      sizes[number % capacity] = this.#sizes[from] ?? 0;
     }
     this.#items = items;
     this.#sizes = sizes;

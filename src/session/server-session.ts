@@ -71,7 +71,7 @@ export class ServerSession<Item> extends BaseSession<Item> {
   }
 
   /** Sends, or keeps to be sent. @returns false when the session is closed, or when it ends because too much waits */
-  override send(item: Item): boolean {
+  send(item: Item): boolean {
     if (!this.isOpen) return false;
     const bytes = this.bytesOf(item);
     const isOverLimit = this.outgoing.count > 0 && !this.#hasRoomFor(bytes);
@@ -152,11 +152,6 @@ export class ServerSession<Item> extends BaseSession<Item> {
 
   protected released(): void {
     this.#keeper.released(this);
-  }
-
-  /** A server is sent nothing else: attaches, polls and sends are requests, which come to their own doors. */
-  protected controlOfRole(): boolean {
-    return false;
   }
 
   #hasRoomFor(bytes: number): boolean {

@@ -5,20 +5,81 @@ import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { brotliCompressSync } from "node:zlib";
-import { defaultClientLimits } from "../../src/channel/client-limits.ts";
+import { maxMessageBytes } from "../../src/channel/client-limits.ts";
+import type { connect } from "../../src/client.ts";
 import { defaultSessionLimits } from "../../src/index.ts";
+import { WebSocket } from "ws";
+import { Recorder } from "../support/recorder.ts";
 import { setSite } from "./site.ts";
 
-const most = 7200;
+type Bundle = { readonly connect: typeof connect };
+
+const most = 5000;
+const bundle = new URL("../../../dist/client.min.js", import.meta.url);
 
 describe("the client as it is published", () => {
   it("takes the largest message that a server takes by default, before it is told, and none that would be refused", () => {
-    assert.equal(defaultClientLimits.maxMessageBytes, defaultSessionLimits.maxMessageBytes);
+    assert.equal(maxMessageBytes, defaultSessionLimits.maxMessageBytes);
   });
 
-  it(`has at most ${most} bytes with all its transports, compressed with brotli`, () => {
-    const bytes = brotliCompressSync(readFileSync(new URL("../../../dist/client.min.js", import.meta.url))).length;
+  it(`has at most ${most} bytes with all its transports, compressed with brotli`, (t) => {
+    const bytes = brotliCompressSync(readFileSync(bundle)).length;
+    t.diagnostic(`${bytes} bytes`);
     assert.ok(bytes <= most, `${bytes} bytes`);
+  });
+
+  for (const kind of ["websocket", "http-streaming", "long-polling"] as const) {
+    it(`does over ${kind} what the sources do, with short names`, async (t) => {
+      const client = (await import(bundle.href)) as Bundle;
+      const seen: unknown[] = [];
+      const { proxy, log } = await setSite(t, {
+        authorize: ({ headers }) => {
+          seen.push(headers.get("authorization"));
+          if (kind !== "websocket") assert.equal(headers.get("x-tenant"), "blue");
+          return "somebody";
+        },
+      });
+      const options = { transports: [kind], WebSocket, token: () => "good", headers: { "x-tenant": "blue" } };
+      const told = new Recorder();
+      const channel = client.connect(proxy.url, { ...options, reconnectDelayMs: 10 });
+      t.after(() => channel.close());
+      channel.onReceive(told.as("receive"));
+      channel.onStatus((status) => told.record(status.state, status));
+      channel.onClose(told.as("close"));
+      const messages = ["é漢😀", "", new Uint8Array(0), Uint8Array.of(0, 255), "x".repeat(300_000)];
+      for (const message of messages) assert.ok(channel.send(message));
+      await told.waitFor("receive", { count: messages.length });
+      const received = told.of("receive").map(({ args: [message] }) => message);
+      assert.deepEqual(
+        received.map((message) => (typeof message === "string" ? message : Uint8Array.from(message as Uint8Array))),
+        messages,
+      );
+      await channel.drained();
+      assert.equal(channel.bufferedAmount, 0);
+      proxy.cut();
+      channel.send("again");
+      await told.waitFor("receive", { count: messages.length + 1, timeoutMs: 5000 });
+      assert.ok(seen.every((token) => token === "Bearer good"));
+      assert.equal(channel.kind, kind);
+      const [first] = told.of("open").map(({ args: [status] }) => status);
+      assert.deepEqual(first, { state: "open", kind, resumed: false, reason: undefined, uncertain: 0 });
+      for (const entry of channel.explain()) {
+        assert.deepEqual(Object.keys(entry).toSorted(), ["atMs", "cause", "event", "kind"]);
+      }
+      channel.close(4600, "enough");
+      assert.deepEqual((await log.waitFor("close")).args[1], { code: 4600, reason: "enough", wasClean: true });
+      assert.deepEqual((await told.waitFor("close")).args[1], { code: 4600, reason: "enough", wasClean: true });
+    });
+  }
+
+  it("knows misuse as the sources do, with short names", async () => {
+    const client = (await import(bundle.href)) as Bundle;
+    assert.throws(() => client.connect("http://a/", { maxQueuedBytes: "1" as unknown as number }), {
+      name: "ChannelError",
+      code: "INVALID_ARGUMENT",
+      message: "maxQueuedBytes must be a number above 0, but it is string",
+      details: { argument: "maxQueuedBytes", expected: "a number above 0", received: "string" },
+    });
   });
 
   for (const kind of ["http-streaming", "long-polling"]) {

@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { decodeControl } from "../../src/protocol/control-codec.ts";
 import { defaultClientLimits } from "../../src/channel/client-limits.ts";
+import type { ClientSession } from "../../src/client/client-session.ts";
+import { createClientSession } from "../../src/client/create-client-session.ts";
 import { defaultSessionLimits } from "../../src/channel/session-limits.ts";
 import type { Message } from "../../src/channel/message-type.ts";
 import { closeCodes } from "../../src/protocol/close-code.ts";
@@ -19,10 +21,10 @@ import {
 import { encodeRecord, RecordDecoder, type SessionRecord } from "../../src/protocol/record-codec.ts";
 import type { Attachment, Numbered } from "../../src/session/attachment.ts";
 import type { SessionEvents } from "../../src/session/session-options.ts";
-import { ClientSession } from "../../src/session/client-session.ts";
 import type { ServerSession } from "../../src/session/server-session.ts";
 import { SessionRegistry } from "../../src/session/session-registry.ts";
 import type { Transport } from "../../src/session/transport.ts";
+import { ClientAttachment } from "../session/client-attachment.ts";
 import { VirtualClock } from "../session/virtual-clock.ts";
 
 const document = readFileSync(join(import.meta.dirname, "..", "..", "..", "PROTOCOL.md"), "utf8");
@@ -31,7 +33,7 @@ describe("PROTOCOL.md", () => {
   it("shows a session over a WebSocket as both ends carry it on", () => {
     const talk = new Talk();
     const transport = talk.openSocket();
-    talk.client.send("hello");
+    talk.clientSends("hello");
     talk.server.send("é");
     talk.server.send(new Uint8Array([0, 1, 255]));
     talk.server.send(new Uint8Array(0));
@@ -39,7 +41,7 @@ describe("PROTOCOL.md", () => {
     talk.clock.advance(25_000);
     talk.server.close(4600, "room closed");
     transport.drain();
-    assert.equal(talk.client.end?.cause, "peer");
+    assert.ok(talk.client.isOver);
     assert.equal(talk.registry.size, 0);
     assert.equal(talk.text, exampleOf("WebSocket"));
   });
@@ -49,9 +51,9 @@ describe("PROTOCOL.md", () => {
     talk.openSocket().isMute = true;
     talk.reset();
     talk.hasNames = true;
-    talk.client.send("lost on its way");
+    talk.clientSends("lost on its way");
     talk.server.send("lost, too");
-    talk.client.attachment?.lost();
+    talk.client.lose(talk.client.carrier!);
     talk.openSocket();
     assert.equal(talk.text, exampleOf("Resume"));
   });
@@ -60,8 +62,8 @@ describe("PROTOCOL.md", () => {
     const talk = new Talk();
     talk.openStream();
     talk.server.send("é");
-    talk.client.send("hello");
-    talk.client.send(new Uint8Array([0, 1, 255]));
+    talk.clientSends("hello");
+    talk.clientSends(new Uint8Array([0, 1, 255]));
     talk.post();
     assert.equal(talk.text, exampleOf("Stream"));
   });
@@ -139,7 +141,7 @@ function show(bytes: Uint8Array): string {
 class Talk {
   readonly clock = new VirtualClock();
   readonly registry: SessionRegistry<Message, string>;
-  readonly client: ClientSession<Message>;
+  readonly client: ClientSession;
   readonly #opened: ServerSession<Message>[] = [];
   readonly opened: (session: ServerSession<Message>) => SessionEvents;
   #lines: string[] = [];
@@ -168,15 +170,14 @@ class Talk {
       this.#opened.push(session);
       return events;
     };
-    this.client = new ClientSession<Message>({
-      ...shared,
+    this.client = createClientSession({
+      after: (delayMs, run) => this.clock.after(delayMs, run),
       limits: defaultClientLimits,
       createKey: () => "Zr8uHs1kQe5oVb7xTn3y0w",
       events: {
         ...events,
         attached: () => undefined,
-        gone: () => undefined,
-        released: () => undefined,
+        released: (code, reason) => this.client.carrier?.detach(code, reason),
         goaway: () => undefined,
       },
     });
@@ -188,6 +189,10 @@ class Talk {
 
   get text(): string {
     return `${this.#lines.join("\n")}\n`;
+  }
+
+  clientSends(message: Message): void {
+    assert.ok(this.client.send(message, Buffer.byteLength(message)));
   }
 
   reset(): void {
@@ -215,15 +220,16 @@ class Talk {
 
   /** Sends everything that waits in one request. */
   post(): void {
-    const attachment = this.client.attachment!;
+    const attachment = this.client.carrier!;
     const head = {
       type: "send",
-      attach: attachment.number,
+      attach: attachment.attach,
       first: attachment.nextOutgoing,
       received: this.client.takeReceived(),
     } as const;
     const sent: Numbered[] = [];
-    for (let item = attachment.next(); item !== undefined; item = attachment.next()) sent.push(item);
+    for (let item = this.client.next(attachment); item !== undefined; item = this.client.next(attachment))
+      sent.push(item);
     this.#request([head, ...sent]);
     this.server.receiveBatch(this.server.attachment!, head, sent);
     this.#respond([{ type: "ack", received: this.server.takeReceived() }]);
@@ -231,7 +237,7 @@ class Talk {
 
   /** A poll, which is answered with what there is, or when it was held for long enough. */
   poll(count: number): void {
-    const attachment = this.client.attachment!;
+    const attachment = this.client.carrier!;
     const record = this.client.poll(attachment, count);
     this.#request([record]);
     assert.ok(record.type === "poll");
@@ -240,7 +246,7 @@ class Talk {
     const served = this.server.attachment!;
     for (let item = served.next(); item !== undefined; item = served.next()) batch.push(item);
     this.#respond(batch.length > 0 ? batch : [{ type: "ping" }]);
-    for (const each of batch) attachment.receive(each);
+    for (const each of batch) this.client.receive(attachment, each);
   }
 
   #openExchange(mode: AttachMode): void {
@@ -250,7 +256,7 @@ class Talk {
         if (mode === "poll" || served === undefined) return;
         for (let item = served.next(); item !== undefined; item = served.next()) {
           this.say(`← ${show(encodeRecord(item))}`);
-          this.client.attachment?.receive(item);
+          this.client.receive(this.client.carrier!, item);
         }
       },
       write: (record) => {
@@ -262,7 +268,8 @@ class Talk {
     };
     let asked: ControlRecord | undefined;
     const up: Transport = { wake: () => undefined, write: (record) => (asked = record), detach: () => undefined };
-    const attachment = this.client.attach(up, mode);
+    const attachment = new ClientAttachment(this.client, up, mode);
+    this.client.attach(attachment);
     assert.ok(asked?.type === "attach");
     this.#request([asked]);
     this.registry.attach({ record: asked, owner: "", transport: down, opened: this.opened });
@@ -296,7 +303,7 @@ class Socket {
   isMute = false;
   readonly #talk: Talk;
   readonly #number: number;
-  #up: Attachment<Message> | undefined;
+  #up: ClientAttachment | undefined;
   #down: Attachment<Message> | undefined;
 
   constructor(talk: Talk, number: number) {
@@ -315,16 +322,14 @@ class Socket {
     const toClient = this.#carry("←", (record) => this.#up?.receive(record));
     const down = this.#transport("←", toClient, () => this.#down);
     const up = this.#transport("→", toServer, () => this.#up);
-    // The answer comes before the attach returns, here alone.
-    const pending: SessionRecord[] = [];
-    this.#up = this.#talk.client.attach({ ...up, write: (record) => pending.push(record) });
-    Object.assign(this.#up, { transport: up });
-    for (const record of pending) toServer(record);
+    this.#up = new ClientAttachment(this.#talk.client, up);
+    this.#talk.client.attach(this.#up);
     this.drain();
   }
 
   drain(): void {
-    for (const attachment of [this.#down, this.#up]) attachment?.transport.wake();
+    this.#down?.transport.wake();
+    this.#up?.wake();
   }
 
   #say(line: string): void {
@@ -334,7 +339,7 @@ class Socket {
   #transport(
     arrow: string,
     send: (record: SessionRecord) => void,
-    attachment: () => Attachment<Message> | undefined,
+    attachment: () => Pick<ClientAttachment, "next"> | undefined,
   ): Transport {
     return {
       write: send,

@@ -66,7 +66,7 @@ describe("a client", () => {
     const client = new ScriptedClient();
     const first = client.attach();
     client.answer(first);
-    for (const each of ["acknowledged", "uncertain", "never written"]) client.session.send(each);
+    for (const each of ["acknowledged", "uncertain", "never written"]) client.send(each);
     first.attachment.next();
     first.attachment.next();
     first.attachment.receive({ type: "ack", received: 1 });
@@ -86,7 +86,7 @@ describe("a client", () => {
       const client = new ScriptedClient();
       const first = client.attach();
       client.answer(first);
-      for (const each of ["1", "2"]) client.session.send(each);
+      for (const each of ["1", "2"]) client.send(each);
       first.attachment.next();
       first.attachment.next();
       first.attachment.receive({ type: "ack", received: 1 });
@@ -106,7 +106,7 @@ describe("a client", () => {
     const first = client.attach();
     client.answer(first, { received: 5 });
     client.answer(first, { received: 5 });
-    assert.equal(client.ends[0]?.cause, "fault");
+    assert.equal(client.ends[0]?.code, 4500);
     assert.deepEqual(first.transport.detached, [4500]);
   });
 
@@ -114,7 +114,7 @@ describe("a client", () => {
     const client = new ScriptedClient();
     const first = client.attach();
     client.answer(first);
-    client.session.send("last");
+    client.send("last");
     client.session.close(1000, "bye");
     assert.equal(client.ends.length, 1);
     first.attachment.lost();
@@ -153,13 +153,13 @@ describe("a client", () => {
     assert.deepEqual(client.goaways, [300]);
     first.attachment.receive({ type: "detach", code: 4000, reason: "" });
     assert.deepEqual(first.transport.detached, [4000]);
-    assert.equal(client.session.attachment, undefined);
+    assert.equal(client.session.carrier, undefined);
   });
 
   it("keeps a bounded amount while it is not connected", () => {
     const client = new ScriptedClient();
-    for (let count = 0; count < 1000; count += 1) assert.ok(client.session.send("x"));
-    assert.equal(client.session.send("x"), false);
+    for (let count = 0; count < 1000; count += 1) assert.ok(client.send("x"));
+    assert.equal(client.send("x"), false);
     assert.ok(client.session.isOpen);
   });
 });

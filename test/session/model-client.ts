@@ -1,15 +1,13 @@
 import { decodeControl } from "../../src/protocol/control-codec.ts";
 import type { SessionLimits } from "../../src/channel/session-limits.ts";
-import type { Message } from "../../src/channel/message-type.ts";
+import type { ClientSession, ClientTransport } from "../../src/client/client-session.ts";
+import { createClientSession } from "../../src/client/create-client-session.ts";
 import { closeCodes } from "../../src/protocol/close-code.ts";
 import type { AttachMode, AttachRecord, ControlRecord } from "../../src/protocol/control-record.ts";
 import { FrameDecoder, framesOf } from "../../src/protocol/frame-codec.ts";
 import { encodeCredentials } from "../../src/protocol/http-fields.ts";
 import { encodeRecord, RecordDecoder, type SessionRecord } from "../../src/protocol/record-codec.ts";
-import type { Attachment } from "../../src/session/attachment.ts";
-import { ClientSession } from "../../src/session/client-session.ts";
 import type { Clock } from "../../src/session/clock.ts";
-import type { Transport } from "../../src/session/transport.ts";
 import type { Random } from "../support/random.ts";
 import { maxMessageBytes, type RequestHead } from "./model-server.ts";
 import type { LinkEnd, Requests } from "./network.ts";
@@ -27,7 +25,7 @@ export type ModelClientOptions = {
 
 /** The client of the model: it dials at random, and never gives up before its session is over. */
 export class ModelClient {
-  readonly session: ClientSession<Message>;
+  readonly session: ClientSession;
   readonly options: ModelClientOptions;
   readonly #dialled = new Set<Dialled>();
   /** The next attach has a secret that is none. */
@@ -36,22 +34,22 @@ export class ModelClient {
   constructor(options: ModelClientOptions) {
     this.options = options;
     const { limits, clock, oracle, createToken } = options;
-    this.session = new ClientSession<Message>({
+    this.session = createClientSession({
       limits: {
         ...limits,
         maxQueuedBytes: limits.maxUnacknowledgedBytes,
         maxQueuedMessages: limits.maxReplayMessages,
       },
-      clock,
-      sizeOf: (message) => Buffer.byteLength(message),
+      after: (delayMs, run) => clock.after(delayMs, run),
       createKey: createToken,
       events: {
         message: (message) => oracle.clientReceived(message),
         closed: (end) => oracle.clientClosed(end),
         acknowledged: () => undefined,
-        attached: (attached) => oracle.clientAttached(attached),
-        gone: () => this.#dialLater(),
-        released: () => undefined,
+        attached: (attached) => oracle.clientAttached(attached, this.session.answer?.session ?? ""),
+        released: (code) => {
+          for (const dialled of this.#dialled) dialled.detach(code);
+        },
         goaway: () => undefined,
       },
     });
@@ -64,13 +62,13 @@ export class ModelClient {
     dialled.start();
     const { clock, random } = this.options;
     clock.after(random.int(1500, 4000), () => {
-      if (!dialled.isEnded && this.session.attachment !== dialled.attachment) dialled.detach(closeCodes.late);
+      if (!dialled.isEnded && this.session.carrier !== dialled) dialled.detach(closeCodes.late);
     });
   }
 
   ended(dialled: Dialled): void {
     this.#dialled.delete(dialled);
-    dialled.attachment?.lost();
+    this.session.lose(dialled);
     if (this.#dialled.size === 0) this.#dialLater();
   }
 
@@ -90,13 +88,17 @@ export class ModelClient {
   }
 }
 
-abstract class Dialled implements Transport {
-  attachment: Attachment<Message> | undefined;
+abstract class Dialled implements ClientTransport {
+  readonly mode: AttachMode | undefined;
+  attach = 0;
+  nextOutgoing = 1;
+  nextIncoming = 1;
   isEnded = false;
   protected readonly client: ModelClient;
 
-  constructor(client: ModelClient) {
+  constructor(client: ModelClient, mode?: AttachMode) {
     this.client = client;
+    this.mode = mode;
   }
 
   abstract start(): void;
@@ -112,7 +114,7 @@ abstract class Dialled implements Transport {
   }
 
   protected take(record: SessionRecord): void {
-    if (!this.isEnded) this.attachment?.receive(record);
+    if (!this.isEnded) this.client.session.receive(this, record);
   }
 }
 
@@ -135,7 +137,7 @@ class Socket extends Dialled {
 
   start(): void {
     // Attached to before it is known here: what is written meanwhile is only the attach.
-    this.attachment = this.client.session.attach(this);
+    this.client.session.attach(this);
   }
 
   write(record: ControlRecord): void {
@@ -151,7 +153,7 @@ class Socket extends Dialled {
     clock.after(random.pick([0, 0, 20]), () => {
       this.#isFlushing = false;
       for (let count = random.int(1, 6); count > 0; count -= 1) {
-        const item = this.attachment?.next();
+        const item = this.client.session.next(this);
         if (item === undefined) return;
         for (const frame of framesOf(item)) this.#end.send(frame);
       }
@@ -166,19 +168,13 @@ class Socket extends Dialled {
 
 /** Polls or reads a stream, and sends by requests of which one is under way at a time. */
 class Exchange extends Dialled {
-  readonly #mode: AttachMode;
   #abortDown: () => void = () => undefined;
   #pollCount = 0;
   #isSending = false;
   #hasToSay = false;
 
-  constructor(client: ModelClient, mode: AttachMode) {
-    super(client);
-    this.#mode = mode;
-  }
-
   start(): void {
-    this.attachment = this.client.session.attach(this, this.#mode);
+    this.client.session.attach(this);
   }
 
   write(record: ControlRecord): void {
@@ -217,8 +213,8 @@ class Exchange extends Dialled {
     );
     const done = (isComplete: boolean): void => {
       if (isAborted) return;
-      const isCarrying = this.attachment !== undefined && this.client.session.attachment === this.attachment;
-      if (this.#mode === "poll" && isCarrying) this.#pollAgain(isComplete ? 0 : 200);
+      const isCarrying = this.client.session.carrier === this;
+      if (this.mode === "poll" && isCarrying) this.#pollAgain(isComplete ? 0 : 200);
       else this.detach(1006);
     };
     const abort = this.client.options.requests.send({ credentials }, encodeRecord(record), {
@@ -239,12 +235,11 @@ class Exchange extends Dialled {
     const { session, options } = this.client;
     const before = this.#pollCount;
     options.clock.after(delayMs, () => {
-      const { attachment } = this;
-      if (this.isEnded || attachment === undefined || session.attachment !== attachment) return;
+      if (this.isEnded || session.carrier !== this) return;
       // The one before failed, and was given up before that was noticed: one poll under way is enough.
       if (this.#pollCount !== before) return;
       this.#pollCount += 1;
-      const poll = session.poll(attachment, this.#pollCount);
+      const poll = session.poll(this, this.#pollCount);
       this.#read(poll, session.answer && encodeCredentials(session.answer));
       const count = this.#pollCount;
       options.clock.after(options.limits.pollHoldMs + 3000, () => {
@@ -257,27 +252,25 @@ class Exchange extends Dialled {
 
   #send(): void {
     const { session } = this.client;
-    const { attachment } = this;
-    if (this.#isSending || this.isEnded || attachment === undefined || session.attachment !== attachment) return;
-    const first = attachment.nextOutgoing;
+    if (this.#isSending || this.isEnded || session.carrier !== this) return;
+    const first = this.nextOutgoing;
     const records: Uint8Array[] = [];
     for (let count = this.client.options.random.int(1, 8); count > 0; count -= 1) {
-      const item = attachment.next();
+      const item = session.next(this);
       if (item === undefined) break;
       records.push(encodeRecord(item));
     }
     if (records.length === 0 && !this.#hasToSay) return;
     this.#hasToSay = false;
     this.#isSending = true;
-    const head = { type: "send", attach: attachment.number, first, received: session.takeReceived() } as const;
+    const head = { type: "send", attach: this.attach, first, received: session.takeReceived() } as const;
     this.#try(Buffer.concat([encodeRecord(head), ...records]), 4);
   }
 
   /** The same request again when it fails: it may have arrived. */
   #try(body: Uint8Array, triesLeft: number): void {
     const { session, options } = this.client;
-    const { attachment } = this;
-    if (this.isEnded || attachment === undefined || session.attachment !== attachment) return;
+    if (this.isEnded || session.carrier !== this) return;
     let isDone = false;
     const fail = (): void => {
       if (isDone) return;
@@ -297,7 +290,7 @@ class Exchange extends Dialled {
           return;
         }
         // It may have taken only a part.
-        attachment.nextOutgoing = record.received + 1;
+        this.nextOutgoing = record.received + 1;
         this.#isSending = false;
         this.#send();
       },

@@ -1,7 +1,7 @@
 import type { SessionLimits } from "../../src/channel/session-limits.ts";
 import type { Message } from "../../src/channel/message-type.ts";
 import type { SessionEnd } from "../../src/session/ending.ts";
-import type { Attached } from "../../src/session/client-session.ts";
+import type { Attached, ClientEnd } from "../../src/client/client-session.ts";
 import type { ServerSession } from "../../src/session/server-session.ts";
 
 /** Largest message of the model, with its overhead: one may stand above a bound. */
@@ -27,7 +27,7 @@ export class Oracle {
   #lastFromClient = -1;
   #uncertain = 0;
   #present: string | undefined;
-  #clientEnd: SessionEnd | undefined;
+  #clientEnd: ClientEnd | undefined;
   #hasDied = false;
   /** A secret was changed on its way: `denied` is right then, and the session is left to expire. */
   wasTamperedWith = false;
@@ -36,7 +36,7 @@ export class Oracle {
     this.#limits = limits;
   }
 
-  get clientEnd(): SessionEnd | undefined {
+  get clientEnd(): ClientEnd | undefined {
     return this.#clientEnd;
   }
 
@@ -45,17 +45,17 @@ export class Oracle {
     this.#clientSent.push(keyOf(message));
   }
 
-  clientAttached({ resumed, reason, uncertain, answer }: Attached): void {
+  clientAttached({ resumed, reason, uncertain }: Attached, present: string): void {
     const before = this.#present === undefined ? undefined : this.sessions.get(this.#present);
     if (resumed) {
-      check(answer.session === this.#present, "another session is said to be resumed");
+      check(present === this.#present, "another session is said to be resumed");
       check(uncertain === 0, "messages are uncertain in a session that is resumed");
       return;
     }
     if (before === undefined) check(reason === undefined, `the first session has the reason ${reason}`);
     else check(this.#reasonsFor(before).includes(reason), `told ${reason}, not ${this.#reasonsFor(before).join()}`);
     this.#uncertain += uncertain;
-    this.#present = answer.session;
+    this.#present = present;
   }
 
   clientReceived(message: Message): void {
@@ -66,11 +66,11 @@ export class Oracle {
     session.delivered += 1;
   }
 
-  clientClosed(end: SessionEnd): void {
+  clientClosed(end: ClientEnd): void {
     check(this.#clientEnd === undefined, "the client was told twice of the end");
     this.#clientEnd = end;
-    check(end.cause !== "gap" && end.cause !== "fault", `both ends keep to the protocol, but: ${end.reason}`);
-    if (end.cause === "peer") {
+    check(end.status !== "abnormal", `both ends keep to the protocol, but: ${end.reason}`);
+    if (end.status === "server-close") {
       const session = this.#session(this.#present ?? "");
       check(session.delivered === session.sent.length, "the end came before the last messages");
     }

@@ -64,10 +64,10 @@ class Run {
       requests: this.#requests,
     });
     const attached = this.#oracle.clientAttached.bind(this.#oracle);
-    this.#oracle.clientAttached = (told) => {
+    this.#oracle.clientAttached = (told, present) => {
       if (told.resumed) this.#report.resumed += 1;
       else if (told.reason !== undefined) this.#report.reasons.push(told.reason);
-      attached(told);
+      attached(told, present);
     };
   }
 
@@ -139,7 +139,7 @@ class Run {
     for (let sent = 0; sent < count && session.isOpen; sent += 1) {
       const message = this.#message("c");
       // Noted first: it may be on its way when `send` returns.
-      if (session.send(message)) this.#oracle.clientSent(message);
+      if (session.send(message, Buffer.byteLength(message))) this.#oracle.clientSent(message);
       this.#oracle.checkBounds(session);
     }
   }

@@ -4,11 +4,13 @@ import type { Message } from "../../src/channel/message-type.ts";
 import type { AttachRecord, ControlRecord } from "../../src/protocol/control-record.ts";
 import type { Attachment } from "../../src/session/attachment.ts";
 import type { SessionEvents } from "../../src/session/session-options.ts";
-import { type Attached, ClientSession } from "../../src/session/client-session.ts";
+import type { Attached, ClientEnd, ClientSession } from "../../src/client/client-session.ts";
+import { createClientSession } from "../../src/client/create-client-session.ts";
 import type { SessionEnd } from "../../src/session/ending.ts";
 import type { ServerSession } from "../../src/session/server-session.ts";
 import { type Carrying, type Refusal, SessionRegistry } from "../../src/session/session-registry.ts";
 import type { Transport } from "../../src/session/transport.ts";
+import { ClientAttachment } from "./client-attachment.ts";
 import { VirtualClock } from "./virtual-clock.ts";
 
 const key = "the-key-of-a-client";
@@ -104,41 +106,56 @@ export class ScriptedServer {
   }
 }
 
+/** One attach of a client, and the transport that it stands for. */
+export type ClientAttempt = { readonly transport: NotedTransport; readonly attachment: ClientAttachment };
+
 /** A client that is driven step by step. */
 export class ScriptedClient {
   readonly clock = new VirtualClock();
-  readonly session: ClientSession<Message>;
+  readonly session: ClientSession;
   readonly told: Attached[] = [];
   readonly messages: Message[] = [];
-  readonly ends: SessionEnd[] = [];
+  readonly ends: ClientEnd[] = [];
   readonly goaways: number[] = [];
 
-  constructor(limits: Partial<SessionLimits> = {}) {
+  readonly #attempts: ClientAttempt[] = [];
+
+  constructor() {
     let keys = 0;
-    this.session = new ClientSession<Message>({
-      limits: { ...defaultSessionLimits, ...defaultClientLimits, maxQueuedMessages: 1000, ...limits },
-      clock: this.clock,
-      sizeOf: (message) => Buffer.byteLength(message),
+    this.session = createClientSession({
+      limits: { ...defaultClientLimits, maxQueuedMessages: 1000 },
+      after: (delayMs, run) => this.clock.after(delayMs, run),
       createKey: () => `key-of-the-client-${++keys}`,
       events: {
         message: (message) => this.messages.push(message),
         closed: (end) => this.ends.push(end),
         acknowledged: () => undefined,
         attached: (attached) => this.told.push(attached),
-        gone: () => undefined,
-        released: () => undefined,
+        released: (code, reason) => {
+          for (const { attachment } of this.#attempts) attachment.detach(code, reason);
+        },
         goaway: (afterMs) => this.goaways.push(afterMs),
       },
     });
   }
 
-  attach(): Attempt {
+  send(text: string): boolean {
+    return this.session.send(text, Buffer.byteLength(text));
+  }
+
+  attach(): ClientAttempt {
     const transport = new NotedTransport();
-    return { transport, attachment: this.session.attach(transport) };
+    const attempt = { transport, attachment: new ClientAttachment(this.session, transport) };
+    this.#attempts.push(attempt);
+    this.session.attach(attempt.attachment);
+    return attempt;
   }
 
   /** Answers the latest attach of a transport. */
-  answer({ transport, attachment }: Attempt, answer: Partial<Extract<ControlRecord, { type: "attached" }>> = {}): void {
+  answer(
+    { transport, attachment }: ClientAttempt,
+    answer: Partial<Extract<ControlRecord, { type: "attached" }>> = {},
+  ): void {
     attachment.receive({
       type: "attached",
       attach: transport.last("attach").attach,

@@ -1,0 +1,300 @@
+// oxlint-disable max-lines-per-function -- a closure in the place of a class: the bundler can shorten variables, not members
+import type { Message } from "../channel/message-type.ts";
+import { fault, invitesBack, silent, superseded, unknown } from "../protocol/close-code.ts";
+import type { AttachedRecord, CloseRecord, ControlRecord } from "../protocol/control-record.ts";
+import { isControl } from "../protocol/is-control.ts";
+import type { SessionRecord } from "../protocol/record-codec.ts";
+import type { ClientEnd, ClientSession, ClientSessionOptions, ClientTransport } from "./client-session.ts";
+
+/** What a message counts beside its own bytes, as the server's do. */
+const messageOverheadBytes = 64;
+/** PROTOCOL.md, Acknowledge: after so many bytes, or as many as 64 messages of none are counted to have, or so much time. */
+const ackBytes = 32 * 1024;
+const ackMessageBytes = ackBytes / 64;
+const ackDelayMs = 1000;
+/** RFC 3629 §3: a UTF-16 unit takes up to three bytes. To count them would cost more than an ack that comes early. */
+const mostBytesPerUnit = 3;
+/** The server pings first, so that a link that works carries one ping and not two. */
+const pingSlackMs = 5000;
+
+export function createClientSession({ limits, after, createKey, events }: ClientSessionOptions): ClientSession {
+  /** What is sent and not acknowledged: the first has the number behind `peerHas`. */
+  const queue: { readonly item: Message | CloseRecord; readonly bytes: number }[] = [];
+  /** Those that wait for an answer. */
+  const pending = new Set<ClientTransport>();
+  let carrier: ClientTransport | undefined;
+  let answer: AttachedRecord | undefined;
+  let end: ClientEnd | undefined;
+  let isOver = false;
+  let key = createKey();
+  let latestAttach = 0;
+  /** The counts of the server did not fit. */
+  let hasGap = false;
+  let bufferedBytes = 0;
+  let peerHas = 0;
+  /** The highest number that was put on a transport, of which it is not known whether it arrived. */
+  let written = 0;
+  let received = 0;
+  /** Of messages that came and are not acknowledged. */
+  let unsaidBytes = 0;
+  /** Of earlier sessions, until the next answer is adopted. */
+  let uncertain = 0;
+  /** The server ended the session before. */
+  let wasClosed = false;
+  /** Silence after which the server is pinged; 0: never. */
+  let silenceMs = 0;
+  let pongTimeoutMs = 0;
+  let cancelAck: (() => void) | undefined;
+  let cancelPing: (() => void) | undefined;
+  let cancelClose: (() => void) | undefined;
+
+  function push(item: Message | CloseRecord, itemBytes: number): void {
+    const bytes = itemBytes + messageOverheadBytes;
+    queue.push({ item, bytes });
+    bufferedBytes += bytes;
+  }
+
+  function pushClose({ code, reason }: ClientEnd): void {
+    push({ type: "close", code, reason }, 0);
+  }
+
+  function forget(count: number): void {
+    for (const { bytes } of queue.splice(0, count)) bufferedBytes -= bytes;
+    peerHas += count;
+  }
+
+  function takeReceived(): number {
+    unsaidBytes = 0;
+    cancelAck?.();
+    cancelAck = undefined;
+    return received;
+  }
+
+  function acknowledge(): void {
+    carrier?.write({ type: "ack", received: takeReceived() });
+  }
+
+  function acknowledged(number: number): void {
+    if (number > written) fail(`ack of ${number}, and ${written} were sent`);
+    else if (number > peerHas) {
+      forget(number - peerHas);
+      if (end && queue.length === 0) finish(end, 1000);
+      else events.acknowledged();
+    }
+  }
+
+  /** Both ends count from the beginning. What may have arrived or not is forgotten. */
+  function restart(): void {
+    uncertain += written - peerHas;
+    forget(written - peerHas);
+    peerHas = written = received = 0;
+    if (end && queue.length === 0) pushClose(end);
+  }
+
+  /** The server broke the protocol. */
+  function fail(reason: string): void {
+    finish({ status: "abnormal", code: fault, reason });
+  }
+
+  /** @param code - of the transports' end */
+  function finish(ending: ClientEnd, code = ending.code): void {
+    if (isOver) return;
+    const isTold = end !== undefined;
+    isOver = true;
+    end ??= ending;
+    cancelClose?.();
+    takeReceived();
+    forget(queue.length);
+    events.released(code, ending.reason);
+    events.acknowledged();
+    if (!isTold) events.closed(ending);
+  }
+
+  function attach(transport: ClientTransport): void {
+    const { session, secret } = answer ?? {};
+    latestAttach += 1;
+    transport.attach = latestAttach;
+    pending.add(transport);
+    transport.write({
+      type: "attach",
+      attach: latestAttach,
+      received,
+      // Closing, it must not open another session.
+      key: end && session ? undefined : key,
+      session,
+      secret,
+      mode: transport.mode,
+      gap: hasGap || undefined,
+    });
+  }
+
+  function answered(transport: ClientTransport, record: AttachedRecord): void {
+    const isLatest = record.attach === latestAttach;
+    // A late answer over a stream may have been held back by a proxy, as what follows would be.
+    if (!isLatest && transport.mode === "stream" && pending.size > 1) return;
+    if (!pending.delete(transport)) return;
+    if (isLatest && !record.resumed) restart();
+    // Whether the server knows no less than it acknowledged, no more than was sent, and can send what comes next.
+    const fits = record.received >= peerHas && record.received <= written && record.first <= received + 1;
+    if (isLatest && fits) {
+      adopt(transport, record);
+      return;
+    }
+    if (isLatest && hasGap) {
+      fail("the server resumes what it was told to end");
+      return;
+    }
+    hasGap ||= isLatest;
+    // This transport works. Whether a later attach arrived is not known: a new one over this settles it.
+    supersede();
+    attach(transport);
+  }
+
+  function adopt(transport: ClientTransport, record: AttachedRecord): void {
+    const { resumed } = record;
+    answer = record;
+    hasGap = false;
+    key = createKey();
+    if (carrier && carrier !== transport) pending.add(carrier);
+    carrier = undefined;
+    supersede();
+    acknowledged(record.received);
+    if (isOver) return;
+    carrier = transport;
+    transport.nextOutgoing = record.received + 1;
+    transport.nextIncoming = record.first;
+    silenceMs = transport.mode === "poll" ? record.pollHoldMs : record.pingIntervalMs;
+    pongTimeoutMs = record.pongTimeoutMs;
+    heard();
+    events.attached({ resumed, reason: wasClosed ? "closed" : record.reason, uncertain });
+    uncertain = 0;
+    wasClosed = false;
+    transport.wake();
+  }
+
+  function supersede(): void {
+    for (const transport of pending) {
+      pending.delete(transport);
+      transport.detach(superseded, "superseded");
+    }
+  }
+
+  /** The server is there, and asked again after a silence. */
+  function heard(): void {
+    cancelPing?.();
+    if (silenceMs > 0) cancelPing = after(silenceMs + pingSlackMs, () => probe(pongTimeoutMs));
+  }
+
+  function probe(timeoutMs: number): void {
+    cancelPing?.();
+    cancelPing = after(timeoutMs, () => carrier?.detach(silent, "silent"));
+    carrier?.write({ type: "ping" });
+  }
+
+  function receive(transport: ClientTransport, record: SessionRecord): void {
+    const counts = transport === carrier;
+    if (counts) heard();
+    if (isControl(record) && record.type !== "close") control(transport, record, counts);
+    else if (counts && transport.nextIncoming++ > received) accept(transport, record);
+  }
+
+  /** Takes what is numbered. */
+  function accept(transport: ClientTransport, record: Message | CloseRecord): void {
+    received += 1;
+    if (!isControl(record)) {
+      if (!end) events.message(record);
+      unsaidBytes += ackMessageBytes + record.length * (typeof record === "string" ? mostBytesPerUnit : 1);
+      if (unsaidBytes >= ackBytes) acknowledge();
+      // Started by what comes, and not at fixed times: browsers slow down timers of pages that are not seen.
+      else if (!isOver) cancelAck ??= after(ackDelayMs, acknowledge);
+      return;
+    }
+    const { code, reason } = record;
+    // The other side waits for this: it keeps its last messages until then.
+    acknowledge();
+    if (end || !invitesBack(code)) {
+      finish({ status: "server-close", code, reason }, 1000);
+      return;
+    }
+    restart();
+    answer = undefined;
+    wasClosed = true;
+    transport.detach(1000, "");
+    events.acknowledged();
+  }
+
+  function control(transport: ClientTransport, record: ControlRecord, counts: boolean): void {
+    if (record.type === "attached") answered(transport, record);
+    else if (record.type === "goaway") events.goaway(record.afterMs);
+    else if (record.type === "detach") {
+      // Closing, it asked for this session and no other: the server has nothing to keep for it any more.
+      if (record.code === unknown && end) finish(end, 1000);
+      transport.detach(record.code, record.reason);
+    } else if (counts && record.type === "ack") acknowledged(record.received);
+    else if (counts && record.type === "ping") transport.write({ type: "pong" });
+  }
+
+  return {
+    get carrier() {
+      return carrier;
+    },
+    get answer() {
+      return answer;
+    },
+    get isOpen() {
+      return end === undefined;
+    },
+    get isOver() {
+      return isOver;
+    },
+    get bufferedBytes() {
+      return bufferedBytes;
+    },
+    get unacknowledged() {
+      return queue.length;
+    },
+    get peerHas() {
+      return peerHas;
+    },
+    send(message, bytes) {
+      const isFull =
+        queue.length >= limits.maxQueuedMessages ||
+        bufferedBytes + bytes + messageOverheadBytes > limits.maxQueuedBytes;
+      if (end || (isFull && queue.length > 0)) return false;
+      push(message, bytes);
+      carrier?.wake();
+      return true;
+    },
+    close(code, reason) {
+      if (end) return false;
+      const ending: ClientEnd = { status: "client-close", code, reason };
+      end = ending;
+      // A server that never acknowledges the end is not waited for without end.
+      cancelClose = after(limits.resumeWindowMs, () => finish(ending, 1000));
+      events.closed(end);
+      pushClose(end);
+      carrier?.wake();
+      return true;
+    },
+    next(transport) {
+      const item = transport === carrier ? queue[transport.nextOutgoing - peerHas - 1]?.item : undefined;
+      if (item !== undefined) written = Math.max(written, transport.nextOutgoing++);
+      return item;
+    },
+    poll(transport, poll) {
+      transport.nextIncoming = received + 1;
+      return { type: "poll", attach: transport.attach, poll, received: takeReceived() };
+    },
+    lose(transport) {
+      pending.delete(transport);
+      if (transport !== carrier) return;
+      carrier = undefined;
+      cancelPing?.();
+    },
+    finish,
+    attach,
+    receive,
+    takeReceived,
+    probe,
+  };
+}

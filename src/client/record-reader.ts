@@ -1,0 +1,51 @@
+import type { ControlRecord } from "../protocol/control-record.ts";
+import type { SessionRecord } from "../protocol/record-codec.ts";
+import { readUtf8 } from "../protocol/utf-8.ts";
+
+/** A whole header: at most so many characters. */
+const header = /^([tbc])(\d{1,10}):/;
+const mostHeaderBytes = 12;
+
+/**
+ * Reads the records of a server, whose bytes may come cut anywhere.
+ *
+ * Not the decoder of servers, which is made for speed and for peers that are not trusted.
+ *
+ * @returns takes the next bytes, and returns what is wrong with them: nothing more may come then. Throws for text and
+ *   JSON that is none
+ */
+export function createRecordReader(
+  maxRecordBytes: number,
+  take: (record: SessionRecord) => void,
+): (chunk: Uint8Array) => string | undefined {
+  /** What has come of a record that is not complete: the first of these bytes. */
+  let held = new Uint8Array(0);
+  let heldBytes = 0;
+  return (chunk) => {
+    const bytes = heldBytes + chunk.length;
+    if (bytes > held.length) {
+      const grown = new Uint8Array(2 * bytes);
+      grown.set(held);
+      held = grown;
+    }
+    held.set(chunk, heldBytes);
+    let start = 0;
+    for (;;) {
+      const text = String.fromCharCode(...held.subarray(start, bytes).subarray(0, mostHeaderBytes));
+      const [whole, kind, digits] = header.exec(text) ?? [];
+      const first = start + (whole?.length ?? mostHeaderBytes);
+      const end = first + Number(digits);
+      if (end - first > maxRecordBytes || (!whole && first <= bytes)) return `no record: ${text}`;
+      // Not a number, where the header is not complete.
+      if (!(end <= bytes)) break;
+      const payload = held.slice(first, end);
+      start = end;
+      if (kind === "b") take(payload);
+      else take(kind === "t" ? readUtf8(payload) : (JSON.parse(readUtf8(payload)) as ControlRecord));
+    }
+    // A large record is not kept beyond itself.
+    if (start > 0) held = held.slice(start, bytes);
+    heldBytes = bytes - start;
+    return undefined;
+  };
+}
