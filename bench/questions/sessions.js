@@ -8,6 +8,7 @@
 
 /** @type {import("../lib/question.js").Load[]} */
 const loads = [
+  { name: "echo, 1 in flight", parties: [["echo", 64]], run: { kind: "echo", inFlight: 1 } },
   { name: "echo, 16 in flight", parties: [["echo", 64]], run: { kind: "echo", inFlight: 16 } },
   {
     name: "200 members, 8 a turn",
@@ -18,6 +19,9 @@ const loads = [
 /** @type {import("../lib/question.js").Load} */
 const memory = { name: "idle, 5000", parties: [["group", 5000]], run: { kind: "memory" } };
 
+/** One message at a time leaves nothing to be joined. @param {import("../lib/question.js").Load["run"]} run */
+const bySocketIo = (run) => (run.kind === "echo" && run.inFlight === 1 ? 1.3 : 8);
+
 /** @type {import("../lib/question.js").Question} */
 export const question = {
   rows: ["session", "channelkit", "socket.io"],
@@ -25,10 +29,10 @@ export const question = {
   loads: [...loads, memory],
   bars: [
     ...loads.flatMap(
-      ({ name }) =>
+      ({ name, run }) =>
         /** @type {import("../lib/question.js").Bar[]} */ ([
           { load: name, of: "session", figure: "rate", against: "channelkit", atLeast: 0.85 },
-          { load: name, of: "session", figure: "rate", against: "socket.io", atLeast: 8 },
+          { load: name, of: "session", figure: "rate", against: "socket.io", atLeast: bySocketIo(run) },
         ]),
     ),
     { load: memory.name, of: "session", figure: "resident", against: "socket.io", atMost: 0.5 },

@@ -5,7 +5,7 @@ import type { Message } from "./message.ts";
 /** What a mailbox tells its channel. */
 export type MailboxListener = {
   /** So much waits that reading should pause. */
-  mailboxFull(): void;
+  mailboxFull(mailbox: Mailbox): void;
   /** Reading may go on. */
   mailboxHasRoom(): void;
   /** The receive handler threw or rejected. */
@@ -67,7 +67,7 @@ export class Mailbox {
     this.#queuedBytes += message.length;
     if (this.#isFull || !this.#isOverLimit(1)) return;
     this.#isFull = true;
-    this.#listener.mailboxFull();
+    this.#listener.mailboxFull(this);
   }
 
   /** Drops the messages that no handler has begun. */

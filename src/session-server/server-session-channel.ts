@@ -122,10 +122,10 @@ export class ServerSessionChannel<User> extends BaseChannel implements SessionCh
     else callback();
   }
 
-  mailboxFull(): void {
+  mailboxFull(mailbox: Mailbox): void {
     if (!this.isOpen) return;
     const { receiveStallTimeoutMs } = this.environment.limits;
-    this.#stallWatch = new StallWatch(this.#mailbox, receiveStallTimeoutMs, () => {
+    this.#stallWatch = new StallWatch(mailbox, receiveStallTimeoutMs, () => {
       this.#session.drop("overflow", "a receive handler did not finish");
     });
     this.#pause();

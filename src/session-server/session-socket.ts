@@ -84,6 +84,11 @@ export class SessionSocket<User> extends WebSocketChannel implements ServerTrans
     if (this.isOpen) this.detach(closeCodes.shutdown, "shutdown");
   }
 
+  /** Messages go to the session, which has a mailbox of its own. */
+  protected override get mailbox(): undefined {
+    return undefined;
+  }
+
   /** The session bounds what waits, and counts what a socket has not taken. */
   override hasRoomFor(): boolean {
     return true;
@@ -91,7 +96,6 @@ export class SessionSocket<User> extends WebSocketChannel implements ServerTrans
 
   carry(attachment: Attachment<Item>, intake: Intake | undefined): void {
     this.#isAttaching = false;
-    this.#stopWaiting?.();
     this.#attachment = attachment;
     if (intake?.isFull !== true) this.resumeReading();
     this.wake();
@@ -143,7 +147,7 @@ export class SessionSocket<User> extends WebSocketChannel implements ServerTrans
       return;
     }
     this.#isAttaching = true;
-    this.#stopWaiting?.();
+    this.#stopExpecting();
     this.#owner.attach(record, this);
   }
 
@@ -189,15 +193,20 @@ export class SessionSocket<User> extends WebSocketChannel implements ServerTrans
 
   #expectAttach(name: "late" | "superseded"): void {
     const { clock, limits } = this.#owner;
-    this.#stopWaiting?.();
+    this.#stopExpecting();
     this.#stopWaiting = clock.after(limits.attachTimeoutMs, () =>
       this.closeWith(closeCodes[name], closedHere(closeCodes[name], name)),
     );
   }
 
+  #stopExpecting(): void {
+    this.#stopWaiting?.();
+    this.#stopWaiting = undefined;
+  }
+
   protected override finish(closed: ClosedWith, dropsQueued: boolean): void {
     super.finish(closed, dropsQueued);
-    this.#stopWaiting?.();
+    this.#stopExpecting();
     this.#attachment?.lost();
   }
 }

@@ -36,7 +36,8 @@ export class WebSocketChannel extends BaseChannel implements Watched, MailboxLis
   readonly #options: WebSocketOptions;
   readonly #outbox: Outbox;
   readonly #reader: Reader;
-  readonly #mailbox: Mailbox;
+  /** Made when it is needed: a WebSocket that carries a session has none. */
+  #mailbox: Mailbox | undefined;
   /** There while reading is paused for a slow handler. */
   #pause: Pause | undefined;
   #hasStarted = false;
@@ -51,7 +52,6 @@ export class WebSocketChannel extends BaseChannel implements Watched, MailboxLis
     const { deflater } = options;
     const { limits } = options.environment;
     this.#outbox = new Outbox(socket, limits, true);
-    this.#mailbox = new Mailbox(limits, this);
     this.#reader = deflater === undefined ? new FrameReader(limits, this) : new InflatingReader(limits, this, this);
   }
 
@@ -88,7 +88,7 @@ export class WebSocketChannel extends BaseChannel implements Watched, MailboxLis
 
   /** From now on messages go to the receive handler, or are dropped if there is none: `use` is done. */
   startReceiving(): void {
-    this.#mailbox.start(this.receiveHandler);
+    this.mailbox?.start(this.receiveHandler);
   }
 
   /** The upgrade was refused: nothing that was sent leaves. */
@@ -129,7 +129,7 @@ export class WebSocketChannel extends BaseChannel implements Watched, MailboxLis
   }
 
   receivedMessage(message: Message): void {
-    if (this.isOpen) this.#mailbox.deliver(message);
+    if (this.isOpen) this.mailbox?.deliver(message);
   }
 
   receivedPing(data: Buffer): void {
@@ -155,10 +155,10 @@ export class WebSocketChannel extends BaseChannel implements Watched, MailboxLis
     this.closeWith(code, closedWith(statusOf(code), code, "", false), false);
   }
 
-  mailboxFull(): void {
+  mailboxFull(mailbox: Mailbox): void {
     if (!this.isOpen) return;
     const { receiveStallTimeoutMs } = this.environment.limits;
-    this.pauseReading(new StallWatch(this.#mailbox, receiveStallTimeoutMs, () => this.overflow()));
+    this.pauseReading(new StallWatch(mailbox, receiveStallTimeoutMs, () => this.overflow()));
   }
 
   mailboxHasRoom(): void {
@@ -190,8 +190,8 @@ export class WebSocketChannel extends BaseChannel implements Watched, MailboxLis
     else this.#socket.resume();
   }
 
-  protected override get mailbox(): Mailbox {
-    return this.#mailbox;
+  protected override get mailbox(): Mailbox | undefined {
+    return (this.#mailbox ??= new Mailbox(this.environment.limits, this));
   }
 
   protected override get outbox(): Outbox {
