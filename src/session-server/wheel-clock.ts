@@ -1,6 +1,13 @@
-import type { Clock } from "../session/clock.ts";
+import { Waiter, type WaiterClock } from "../session/clock.ts";
 
-type Entry = { dueBeat: number; readonly run: () => void };
+class Entry extends Waiter {
+  readonly due: () => void;
+
+  constructor(run: () => void) {
+    super();
+    this.due = run;
+  }
+}
 
 /** A turn of the wheel takes so many beats; who waits for longer than that is filed again on the way. */
 const wheelBeats = 256;
@@ -11,9 +18,9 @@ const wheelBeats = 256;
  * Time is counted in beats: a process that was held up for a while has lost time, and takes no client for silent which
  * it could not hear.
  */
-export class WheelClock implements Clock {
+export class WheelClock implements WaiterClock {
   readonly #beatMs: number;
-  readonly #wheel: Set<Entry>[] = [];
+  readonly #wheel: Set<Waiter>[] = [];
   #beat = 0;
   #count = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -28,13 +35,22 @@ export class WheelClock implements Clock {
   }
 
   after(delayMs: number, run: () => void): () => void {
+    const entry = new Entry(run);
+    this.wait(entry, delayMs);
+    return () => this.forget(entry);
+  }
+
+  wait(waiter: Waiter, delayMs: number): void {
     // One more, since a part of this beat is over.
-    const entry = { dueBeat: this.#beat + Math.ceil(delayMs / this.#beatMs) + 1, run };
+    waiter.dueBeat = this.#beat + Math.ceil(delayMs / this.#beatMs) + 1;
     this.#count += 1;
-    this.#file(entry);
+    this.#file(waiter);
     // Sessions must not keep a process alive that has nothing else to do.
     this.#timer ??= setInterval(() => this.#turn(), this.#beatMs).unref();
-    return () => this.#remove(entry);
+  }
+
+  forget(waiter: Waiter): void {
+    if (this.#wheel[this.#slotOf(waiter)]?.delete(waiter) === true) this.#leave();
   }
 
   #turn(): void {
@@ -42,28 +58,24 @@ export class WheelClock implements Clock {
     const slot = this.#wheel[this.#beat % wheelBeats];
     if (slot === undefined || slot.size === 0) return;
     const filed = [...slot];
-    for (const entry of filed) {
+    for (const waiter of filed) {
       // What ran before it may have taken it back.
-      if (!slot.delete(entry)) continue;
-      if (entry.dueBeat > this.#beat) this.#file(entry);
+      if (!slot.delete(waiter)) continue;
+      if (waiter.dueBeat > this.#beat) this.#file(waiter);
       else {
         this.#leave();
-        entry.run();
+        waiter.due();
       }
     }
   }
 
-  #file(entry: Entry): void {
-    (this.#wheel[this.#slotOf(entry)] ??= new Set()).add(entry);
+  #file(waiter: Waiter): void {
+    (this.#wheel[this.#slotOf(waiter)] ??= new Set()).add(waiter);
   }
 
   /** One that is due in more than a turn stands where it is looked at again, a turn from when it was filed. */
-  #slotOf({ dueBeat }: Entry): number {
+  #slotOf({ dueBeat }: Waiter): number {
     return dueBeat % wheelBeats;
-  }
-
-  #remove(entry: Entry): void {
-    if (this.#wheel[this.#slotOf(entry)]?.delete(entry) === true) this.#leave();
   }
 
   #leave(): void {

@@ -1,6 +1,6 @@
 import type { Message } from "../channel/message-type.ts";
 import type { SessionLimits } from "../channel/session-limits.ts";
-import type { Clock } from "./clock.ts";
+import { Waiter, type WaiterClock } from "./clock.ts";
 
 /** RFC 3629 §3: a UTF-16 unit takes up to three bytes. To count them would cost more than an ack that comes early. */
 const mostBytesPerUnit = 3;
@@ -8,18 +8,18 @@ const mostBytesPerUnit = 3;
 type AckLimits = Pick<SessionLimits, "ackMessages" | "ackBytes" | "ackDelayMs">;
 
 /** When to acknowledge what came: after so many messages, so many bytes, or so much time. */
-export class AckSchedule {
+export class AckSchedule extends Waiter {
   readonly #limits: AckLimits;
-  readonly #clock: Clock;
-  readonly #acknowledge: () => void;
+  readonly #clock: WaiterClock;
+  readonly #session: { acknowledge(): void };
   #messages = 0;
   #bytes = 0;
-  #cancelTimer: (() => void) | undefined;
 
-  constructor(limits: AckLimits, clock: Clock, acknowledge: () => void) {
+  constructor(limits: AckLimits, clock: WaiterClock, session: { acknowledge(): void }) {
+    super();
     this.#limits = limits;
     this.#clock = clock;
-    this.#acknowledge = acknowledge;
+    this.#session = session;
   }
 
   /** Notes a message that came. */
@@ -27,15 +27,19 @@ export class AckSchedule {
     this.#messages += 1;
     this.#bytes += typeof message === "string" ? message.length * mostBytesPerUnit : message.length;
     const { ackMessages, ackBytes, ackDelayMs } = this.#limits;
-    if (this.#messages >= ackMessages || this.#bytes >= ackBytes) this.#acknowledge();
+    if (this.#messages >= ackMessages || this.#bytes >= ackBytes) this.#session.acknowledge();
     // Started by what comes, and not at fixed times: browsers slow down timers of pages that are not seen.
-    else this.#cancelTimer ??= this.#clock.after(ackDelayMs, this.#acknowledge);
+    else if (this.#messages === 1) this.#clock.wait(this, ackDelayMs);
+  }
+
+  due(): void {
+    this.#session.acknowledge();
   }
 
   /** The peer is told, or will be when it attaches. */
   clear(): void {
+    if (this.#messages === 0) return;
     this.#messages = this.#bytes = 0;
-    this.#cancelTimer?.();
-    this.#cancelTimer = undefined;
+    this.#clock.forget(this);
   }
 }

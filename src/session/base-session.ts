@@ -3,9 +3,9 @@ import { closeCodes, type CloseName, superseded } from "../protocol/close-code.t
 import type { CloseRecord, ControlRecord } from "../protocol/control-record.ts";
 import { AckSchedule } from "./ack-schedule.ts";
 import type { Attachment, Carried, Numbered } from "./attachment.ts";
-import type { Clock } from "./clock.ts";
+import type { WaiterClock } from "./clock.ts";
 import { type DropName, Ending, endOf, type SessionEnd } from "./ending.ts";
-import { Liveness } from "./liveness.ts";
+import { Liveness, type LivenessTimes, type Watched } from "./liveness.ts";
 import { ReplayBuffer } from "./replay-buffer.ts";
 import type { EndLimits, SessionEvents, SessionOptions } from "./session-options.ts";
 
@@ -15,8 +15,8 @@ import type { EndLimits, SessionEvents, SessionOptions } from "./session-options
  * A message is forgotten when the other side has acknowledged it, and not before. What comes is taken in the order of
  * its numbers, each once, over whichever transport it comes.
  */
-export abstract class BaseSession<Item> implements Carried<Item> {
-  protected readonly clock: Clock;
+export abstract class BaseSession<Item> implements Carried<Item>, Watched {
+  protected readonly clock: WaiterClock;
   protected readonly outgoing: ReplayBuffer<Item | CloseRecord> = new ReplayBuffer();
   /** The highest number that was put on a transport, of which it is not known whether it arrived. */
   protected written = 0;
@@ -34,7 +34,7 @@ export abstract class BaseSession<Item> implements Carried<Item> {
     this.#limits = limits;
     this.clock = clock;
     this.#sizeOf = sizeOf;
-    this.#acks = new AckSchedule(limits, clock, () => this.acknowledge());
+    this.#acks = new AckSchedule(limits, clock, this);
   }
 
   protected abstract get events(): SessionEvents;
@@ -195,18 +195,21 @@ export abstract class BaseSession<Item> implements Carried<Item> {
     this.current?.transport.write({ type: "ack", received: this.takeReceived() });
   }
 
+  ping(): void {
+    this.current?.transport.write({ type: "ping" });
+  }
+
+  lost(): void {
+    this.detach("silent");
+  }
+
   /** From here on this attachment carries the session; what carried it before is let go. */
-  protected carry(attachment: Attachment<Item>, pingIntervalMs: number, pongTimeoutMs: number): void {
+  protected carry(attachment: Attachment<Item>, times: LivenessTimes): void {
     const before = this.current;
     this.#leave();
     this.current = attachment;
     this.#forget();
-    this.#liveness = new Liveness(this.clock, {
-      pingIntervalMs,
-      pongTimeoutMs,
-      ping: () => attachment.transport.write({ type: "ping" }),
-      lost: () => this.detach("silent"),
-    });
+    this.#liveness = new Liveness(this.clock, times, this);
     // A client may attach again over the same transport.
     if (before === undefined || before.transport === attachment.transport) return;
     before.transport.detach(superseded, "superseded");

@@ -5,3 +5,18 @@ export type Clock = {
   /** Calls once, later. @returns takes it back */
   after(delayMs: number, run: () => void): () => void;
 };
+
+/** Something that waits again and again, and is its own entry: closures for each wait took a tenth of a session. */
+export abstract class Waiter {
+  /** Kept by the clock. */
+  dueBeat = 0;
+
+  abstract due(): void;
+}
+
+/** Time for those of whom there are many. */
+export type WaiterClock = Clock & {
+  /** Calls `due` once, later. What waits already is to be forgotten first. */
+  wait(waiter: Waiter, delayMs: number): void;
+  forget(waiter: Waiter): void;
+};

@@ -1,24 +1,35 @@
-import type { Clock } from "./clock.ts";
+import { Waiter, type WaiterClock } from "./clock.ts";
 
-/** The heartbeat of one transport: what is done after how much silence. */
-export type LivenessOptions = {
+/** Whose peer it is that may be gone. */
+export type Watched = {
+  /** Nothing was heard for the interval. */
+  ping(): void;
+  /** Nor was anything after that. */
+  lost(): void;
+};
+
+/** The heartbeat of one transport. */
+export type LivenessTimes = {
   /** 0: never. */
   readonly pingIntervalMs: number;
   readonly pongTimeoutMs: number;
-  readonly ping: () => void;
-  readonly lost: () => void;
 };
 
-/** Finds a peer that is gone without a word. One timer, which a message does not touch: it notes the time. */
-export class Liveness {
-  readonly #clock: Clock;
-  readonly #options: LivenessOptions;
+/** Finds a peer that is gone without a word. It waits once at a time, and a message does not touch that: it notes the time. */
+export class Liveness extends Waiter {
+  readonly #clock: WaiterClock;
+  readonly #times: LivenessTimes;
+  readonly #watched: Watched;
   #heardAtMs = 0;
-  #cancel: (() => void) | undefined;
+  /** What was heard last when it began to wait, or when it asked. */
+  #sinceMs = 0;
+  #hasAsked = false;
 
-  constructor(clock: Clock, options: LivenessOptions) {
+  constructor(clock: WaiterClock, times: LivenessTimes, watched: Watched) {
+    super();
     this.#clock = clock;
-    this.#options = options;
+    this.#times = times;
+    this.#watched = watched;
     this.start();
   }
 
@@ -34,27 +45,29 @@ export class Liveness {
   }
 
   stop(): void {
-    this.#cancel?.();
+    this.#clock.forget(this);
   }
 
-  /** Asks now. Lost is who says nothing in this time. */
-  probe(timeoutMs: number): void {
-    this.stop();
-    const askedAtMs = this.#clock.now();
-    this.#cancel = this.#clock.after(timeoutMs, () => {
-      if (this.#heardAtMs < askedAtMs) this.#options.lost();
+  due(): void {
+    if (this.#hasAsked) {
+      if (this.#heardAtMs < this.#sinceMs) this.#watched.lost();
       else this.#watch();
-    });
-    this.#options.ping();
+    } else if (this.#heardAtMs === this.#sinceMs) this.#ask();
+    else this.#watch();
+  }
+
+  #ask(): void {
+    this.#hasAsked = true;
+    this.#sinceMs = this.#clock.now();
+    this.#clock.wait(this, this.#times.pongTimeoutMs);
+    this.#watched.ping();
   }
 
   #watch(): void {
-    const { pingIntervalMs, pongTimeoutMs } = this.#options;
+    const { pingIntervalMs } = this.#times;
     if (pingIntervalMs === 0) return;
-    const heardAtMs = this.#heardAtMs;
-    this.#cancel = this.#clock.after(Math.max(0, heardAtMs + pingIntervalMs - this.#clock.now()), () => {
-      if (this.#heardAtMs === heardAtMs) this.probe(pongTimeoutMs);
-      else this.#watch();
-    });
+    this.#hasAsked = false;
+    this.#sinceMs = this.#heardAtMs;
+    this.#clock.wait(this, Math.max(0, this.#heardAtMs + pingIntervalMs - this.#clock.now()));
   }
 }

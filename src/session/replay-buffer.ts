@@ -1,6 +1,8 @@
 const smallestCapacity = 16;
 /** More than this is not kept by a session that has nothing to hold: a burst made it that large. */
 const largestIdleCapacity = 256;
+/** Those of all sessions that never held anything, since most of them hold nothing most of the time. */
+const none: never[] = [];
 
 /**
  * What was sent and is not acknowledged, by number.
@@ -10,8 +12,8 @@ const largestIdleCapacity = 256;
  */
 export class ReplayBuffer<Item> {
   /** Their length is a power of two, or none while nothing was ever held. */
-  #items: (Item | undefined)[] = [];
-  #sizes: number[] = [];
+  #items: (Item | undefined)[] = none;
+  #sizes: number[] = none;
   #first = 1;
   #next = 1;
   #bytes = 0;

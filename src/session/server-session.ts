@@ -30,6 +30,8 @@ export type Attaching = {
 /** The messages of one request, with the numbers that they have. */
 export type SentBatch = Pick<Extract<ControlRecord, { type: "send" }>, "first" | "received">;
 
+const noEvents: SessionEvents = { message: () => undefined, closed: () => undefined, acknowledged: () => undefined };
+
 /** The server's end of a session. */
 export class ServerSession<Item> extends BaseSession<Item> {
   readonly id: string;
@@ -46,7 +48,7 @@ export class ServerSession<Item> extends BaseSession<Item> {
     this.#keeper = keeper;
     this.#limits = options.limits;
     // It is opened right behind its first attach.
-    this.events = { message: () => undefined, closed: () => undefined, acknowledged: () => undefined };
+    this.events = noEvents;
   }
 
   /** The attach that carries the session, or did last. */
@@ -101,7 +103,7 @@ export class ServerSession<Item> extends BaseSession<Item> {
     attachment.nextOutgoing = Math.max(received, this.peerHas) + 1;
     attachment.nextIncoming = this.received + 1;
     // A poll that is held for long is silence: to end it is the ping, the next poll the answer.
-    this.carry(attachment, mode === "poll" ? pollHoldMs : pingIntervalMs, pongTimeoutMs);
+    this.carry(attachment, mode === "poll" ? { pingIntervalMs: pollHoldMs, pongTimeoutMs } : this.#limits);
     this.#keeper.returned(this);
     const answer: AttachedRecord = {
       type: "attached",

@@ -1,6 +1,6 @@
 import type { Message } from "../channel/message-type.ts";
 import type { SessionLimits } from "../channel/session-limits.ts";
-import type { Clock } from "./clock.ts";
+import type { WaiterClock } from "./clock.ts";
 import type { SessionEnd } from "./ending.ts";
 
 /** What a session tells the one who uses it. None of these may throw. */
@@ -18,7 +18,7 @@ export type EndLimits = Pick<SessionLimits, "resumeWindowMs" | "ackMessages" | "
 /** What a session is given. */
 export type SessionOptions<Item, Limits = EndLimits> = {
   readonly limits: Limits;
-  readonly clock: Clock;
+  readonly clock: WaiterClock;
   /** The bytes of an item as it goes out. */
   readonly sizeOf: (item: Item) => number;
 };

@@ -25,7 +25,7 @@ import type { ServerSession } from "../../src/session/server-session.ts";
 import { SessionRegistry } from "../../src/session/session-registry.ts";
 import type { Transport } from "../../src/session/transport.ts";
 import { ClientAttachment } from "../session/client-attachment.ts";
-import { VirtualClock } from "../session/virtual-clock.ts";
+import { VirtualClock, waiterClock } from "../session/virtual-clock.ts";
 
 const document = readFileSync(join(import.meta.dirname, "..", "..", "..", "PROTOCOL.md"), "utf8");
 
@@ -153,7 +153,7 @@ class Talk {
   constructor() {
     const events = { message: () => undefined, closed: () => undefined, acknowledged: () => undefined };
     const shared = {
-      clock: this.clock,
+      clock: waiterClock(this.clock),
       limits: defaultSessionLimits,
       sizeOf: (message: Message) => Buffer.byteLength(message),
     };

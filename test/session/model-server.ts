@@ -15,6 +15,7 @@ import type { Transport } from "../../src/session/transport.ts";
 import type { Random } from "../support/random.ts";
 import type { Answering, LinkEnd } from "./network.ts";
 import type { Oracle } from "./oracle.ts";
+import { waiterClock } from "./virtual-clock.ts";
 
 export const maxMessageBytes = 1000;
 
@@ -178,7 +179,7 @@ export class ModelServer {
     this.#options = { ...given, clock };
     this.registry = new SessionRegistry<Message, string>({
       limits: { ...given.limits, maxMessageBytes },
-      clock,
+      clock: waiterClock(clock),
       sizeOf: (message) => Buffer.byteLength(message),
       secrets: {
         create: given.createToken,

@@ -174,7 +174,7 @@ const mutations: readonly Mutation[] = [
   {
     name: "hears no silence",
     file: "session/liveness",
-    from: "this.#options.lost();",
+    from: "this.#watched.lost();",
     to: "0;",
   },
 ];

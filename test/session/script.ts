@@ -11,7 +11,7 @@ import type { ServerSession } from "../../src/session/server-session.ts";
 import { type Carrying, type Refusal, SessionRegistry } from "../../src/session/session-registry.ts";
 import type { Transport } from "../../src/session/transport.ts";
 import { ClientAttachment } from "./client-attachment.ts";
-import { VirtualClock } from "./virtual-clock.ts";
+import { VirtualClock, waiterClock } from "./virtual-clock.ts";
 
 const key = "the-key-of-a-client";
 
@@ -63,7 +63,7 @@ export class ScriptedServer {
   ) {
     this.registry = new SessionRegistry<Message, string>({
       limits: { ...defaultSessionLimits, maxMessageBytes: 1000, ...limits },
-      clock: this.clock,
+      clock: waiterClock(this.clock),
       sizeOf: (message) => Buffer.byteLength(message),
       createId: () => this.#token("session"),
       secrets: { create: () => this.#token("secret"), hash: (secret) => `#${secret}`, isEqual: (a, b) => a === b },

@@ -1,4 +1,4 @@
-import type { Clock } from "../../src/session/clock.ts";
+import type { Clock, Waiter, WaiterClock } from "../../src/session/clock.ts";
 
 type Task = { readonly atMs: number; readonly order: number; run: (() => void) | undefined };
 
@@ -59,6 +59,26 @@ export class VirtualClock implements Clock {
     }
     heap[at] = last;
   }
+}
+
+/** A clock for those who wait again and again. */
+export function waiterClock(clock: Clock): WaiterClock {
+  const waiting = new Map<Waiter, () => void>();
+  return {
+    now: () => clock.now(),
+    after: (delayMs, run) => clock.after(delayMs, run),
+    wait: (waiter, delayMs) => {
+      const cancel = clock.after(delayMs, () => {
+        waiting.delete(waiter);
+        waiter.due();
+      });
+      waiting.set(waiter, cancel);
+    },
+    forget: (waiter) => {
+      waiting.get(waiter)?.();
+      waiting.delete(waiter);
+    },
+  };
 }
 
 function isBefore(one: Task, other: Task): boolean {
