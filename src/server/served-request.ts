@@ -8,7 +8,12 @@ import type { ChannelKit } from "./channel-kit.ts";
 import { knownScheme, requestedHost, trustedValue } from "./forwarded.ts";
 
 /** Frameworks that mount a handler below a path cut the path off `url` and keep it whole here. */
-type MountedMessage = IncomingMessage & { readonly originalUrl?: string; readonly rawBody?: Buffer };
+type MountedMessage = IncomingMessage & {
+  readonly originalUrl?: string;
+  readonly rawBody?: Buffer;
+  /** Of our own requests: forgets all forms of the header fields but one. */
+  compact?(): void;
+};
 
 /** What an application does with a channel as soon as it has it: sets handlers, joins groups, sends. */
 export type UseChannel = (channel: Channel) => unknown;
@@ -54,7 +59,7 @@ const LazyRequest: new (context: ConstructorParameters<typeof NodeRequest>[0]) =
  * What the server keeps with it stands in private fields: two weak maps would cost each request more than the request.
  */
 export class ServedRequest extends LazyRequest {
-  readonly #message: IncomingMessage;
+  readonly #message: MountedMessage;
   readonly #remoteAddress: string;
   #opening: Opening | undefined;
   #url: string | undefined;
@@ -102,6 +107,11 @@ export class ServedRequest extends LazyRequest {
     const made = new ServedRequest(message, { remoteAddress: request.#remoteAddress, trustedHops: 0 });
     made.#url = request.url;
     return made;
+  }
+
+  /** Keeps a request that lasts in the least memory: whoever looked at it is done. */
+  static compact(request: Request): void {
+    if (isObject(request) && #message in request) request.#message.compact?.();
   }
 
   /** Takes what makes the channel of a request, which can be done once. */

@@ -96,6 +96,8 @@ export class SessionHost<User> {
     transport.carry(result.attachment, channel);
     // Behind that, so that what it sends finds its way.
     if (made !== undefined) hand(made, use);
+    // They have looked at its fields by now, at the latest in `use`.
+    ServedRequest.compact(asking.request);
   }
 
   #open(session: ServerSession<Item>, user: User, { request, environment }: Asking<User>): ServerSessionChannel<User> {

@@ -27,7 +27,7 @@ export abstract class BaseSession<Item> implements Carried<Item>, Watched {
   readonly #limits: EndLimits;
   readonly #sizeOf: (item: Item) => number;
   readonly #acks: AckSchedule;
-  readonly #ending: Ending = new Ending();
+  #ending: Ending | undefined;
   #liveness: Liveness | undefined;
 
   constructor({ limits, clock, sizeOf }: SessionOptions<Item>) {
@@ -44,12 +44,12 @@ export abstract class BaseSession<Item> implements Carried<Item>, Watched {
   protected abstract released(): void;
 
   get isOpen(): boolean {
-    return this.#ending.isOpen;
+    return this.#ending === undefined;
   }
 
   /** Whether all is said: there is nothing to attach to. */
   get isOver(): boolean {
-    return this.#ending.isOver;
+    return this.#ending?.isOver === true;
   }
 
   /** What carries the session now. A request over HTTP belongs to it if it has the number of its attach. */
@@ -59,7 +59,7 @@ export abstract class BaseSession<Item> implements Carried<Item>, Watched {
 
   /** How it was closed; undefined while it is not. */
   get end(): SessionEnd | undefined {
-    return this.#ending.end;
+    return this.#ending?.end;
   }
 
   /** Bytes that are not acknowledged. */
@@ -72,10 +72,8 @@ export abstract class BaseSession<Item> implements Carried<Item>, Watched {
     if (!this.isOpen) return false;
     const end = { cause: "local", code, reason } as const;
     // A peer that never acknowledges the end, or never comes back, is not waited for any longer than one that is away.
-    this.#ending.begin(
-      end,
-      this.clock.after(this.#limits.resumeWindowMs, () => this.drop("expired")),
-    );
+    const stopWaiting = this.clock.after(this.#limits.resumeWindowMs, () => this.drop("expired"));
+    this.#ending = new Ending(end, stopWaiting);
     this.outgoing.push(this.#ending.record, messageOverheadBytes);
     this.events.closed(end);
     this.current?.transport.wake();
@@ -174,7 +172,7 @@ export abstract class BaseSession<Item> implements Carried<Item>, Watched {
     }
     if (number <= this.peerHas) return;
     this.peerHas = number;
-    if (this.#ending.isClosing && number + 1 === this.outgoing.next) this.#release(1000, "");
+    if (this.#ending?.isOver === false && number + 1 === this.outgoing.next) this.#release(1000, "");
     else {
       this.#forget();
       this.events.acknowledged();
@@ -230,14 +228,15 @@ export abstract class BaseSession<Item> implements Carried<Item>, Watched {
   }
 
   #finish(end: SessionEnd): void {
-    const wasOpen = this.#ending.decide(end);
+    const wasOpen = this.isOpen;
+    this.#ending ??= new Ending(end);
     if (end.cause === "peer") this.#release(1000, "");
     else this.#release(end.code, end.reason);
     if (wasOpen) this.events.closed(end);
   }
 
   #release(code: number, reason: string): void {
-    this.#ending.finish();
+    this.#ending?.finish();
     const attachment = this.current;
     this.#leave();
     this.outgoing.forgetBefore(this.outgoing.next);

@@ -15,51 +15,31 @@ export function endOf(name: DropName, reason: string): SessionEnd {
   return { cause: name === "tooBig" ? "fault" : name, code: closeCodes[name], reason };
 }
 
-/** How far a session is: open; closing, while its messages and its end are on their way; or over. */
+/** How a session ends: closing, while its messages and its end are on their way, or over. One that is open has none. */
 export class Ending {
-  #phase: "open" | "closing" | "over" = "open";
-  #end: SessionEnd | undefined;
+  /** What came first, which is what counts. */
+  readonly end: SessionEnd;
+  #isOver = false;
   #stopWaiting: (() => void) | undefined;
 
-  get isOpen(): boolean {
-    return this.#phase === "open";
-  }
-
-  get isClosing(): boolean {
-    return this.#phase === "closing";
+  /** @param stopWaiting - takes back that the other side is waited for */
+  constructor(end: SessionEnd, stopWaiting?: () => void) {
+    this.end = end;
+    this.#stopWaiting = stopWaiting;
   }
 
   get isOver(): boolean {
-    return this.#phase === "over";
-  }
-
-  /** The end that came first, which is the one that counts. */
-  get end(): SessionEnd | undefined {
-    return this.#end;
+    return this.#isOver;
   }
 
   /** The end as the other side is told of it. */
   get record(): CloseRecord {
-    const { code = 1000, reason = "" } = this.#end ?? {};
+    const { code, reason } = this.end;
     return { type: "close", code, reason };
   }
 
-  /** This side closes. @param stopWaiting - takes back that the other one is waited for */
-  begin(end: SessionEnd, stopWaiting: () => void): void {
-    this.#phase = "closing";
-    this.#end = end;
-    this.#stopWaiting = stopWaiting;
-  }
-
-  /** @returns whether nobody was told of an end before */
-  decide(end: SessionEnd): boolean {
-    const wasOpen = this.isOpen;
-    this.#end ??= end;
-    return wasOpen;
-  }
-
   finish(): void {
-    this.#phase = "over";
+    this.#isOver = true;
     this.#stopWaiting?.();
     this.#stopWaiting = undefined;
   }
