@@ -1,6 +1,9 @@
 import { silent } from "../protocol/close-code.ts";
+import type { ControlRecord } from "../protocol/control-record.ts";
 import { encodeCredentials, protocolField, protocolVersion, sessionField } from "../protocol/http-fields.ts";
-import { after } from "./clock.ts";
+import { isControl } from "../protocol/is-control.ts";
+import { lumpMs, secondTickMs, secondTickSlackMs } from "../protocol/stream-tick.ts";
+import { after, now } from "./clock.ts";
 import type { Link, LinkOptions } from "./link.ts";
 import { createRecordReader } from "./record-reader.ts";
 
@@ -8,6 +11,8 @@ import { createRecordReader } from "./record-reader.ts";
 const streamSilenceMs = 20_000;
 /** What a response may take beyond the time for which the server holds it. */
 const slackMs = 10_000;
+const noResponse = "no response";
+const heldBack = "the stream is held back";
 
 /** Of records: their headers and payloads. */
 export type BodyPart = string | Uint8Array<ArrayBuffer>;
@@ -17,14 +22,28 @@ export type Request = (signal: AbortSignal, body: readonly BodyPart[], isAttach?
 
 export function createRequests(link: Link, { settings, session }: LinkOptions): Request {
   return async (signal, body, isAttach = false) => {
-    const { fetch, token, headers, credentials } = settings;
+    const { fetch, token, headers, credentials, transports } = settings;
     const { answer } = session;
+    let silenceMs = !isAttach && answer ? answer.pollHoldMs + slackMs : streamSilenceMs;
+    let cause = noResponse;
+    let answeredAtMs = 0;
     let cancel: (() => void) | undefined;
     const stop = (): void => cancel?.();
     const heard = (): void => {
       stop();
-      const silenceMs = !isAttach && answer ? answer.pollHoldMs + slackMs : streamSilenceMs;
-      cancel = after(silenceMs, () => link.detach(silent, "no response"));
+      cancel = after(silenceMs, () => link.detach(silent, cause));
+    };
+    /** Whether a stream goes on is seen by when its second tick comes. */
+    const watch = (type: ControlRecord["type"]): void => {
+      if (type === "attached") {
+        answeredAtMs = now();
+        cause = heldBack;
+        silenceMs = secondTickMs + secondTickSlackMs + answeredAtMs - link.dialledAtMs;
+      } else if (type === "tick") {
+        if (now() - answeredAtMs < lumpMs) link.detach(silent, heldBack);
+        cause = noResponse;
+        silenceMs = streamSilenceMs;
+      }
     };
     // The response of a fetch that was aborted may never end.
     signal.addEventListener("abort", stop);
@@ -50,15 +69,19 @@ export function createRequests(link: Link, { settings, session }: LinkOptions): 
       let failure = `status ${response.status}`;
       const read = createRecordReader(settings.maxReceivedBytes, (record) => {
         failure = "";
-        if (!signal.aborted) session.receive(link, record);
+        if (signal.aborted) return;
+        // Where there is nothing to leave it for, a stream in lumps is better than none.
+        if (link.mode === "stream" && isAttach && transports.at(-1) !== link.kind && isControl(record)) watch(record.type);
+        session.receive(link, record);
       });
       const reader = (response.body as ReadableStream<Uint8Array>).getReader();
       for (;;) {
         const { value } = await reader.read();
         if (!value) return failure;
-        if (!signal.aborted) heard();
         const fault = read(value);
         if (fault) return fault;
+        // Behind it, since what has come may change how long the silence may be.
+        if (!signal.aborted) heard();
       }
     } catch (error) {
       return String(error);

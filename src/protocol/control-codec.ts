@@ -66,6 +66,7 @@ const rules: Rules = {
   ack: { received: count },
   ping: {},
   pong: {},
+  tick: {},
   empty: {},
   poll: { attach: ordinal, poll: ordinal, received: count },
   send: { attach: ordinal, first: ordinal, received: count },

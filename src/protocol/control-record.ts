@@ -58,6 +58,8 @@ export type ControlRecord =
   | { readonly type: "ack"; readonly received: number }
   | { readonly type: "ping" }
   | { readonly type: "pong" }
+  /** Server, over a stream, once, {@link secondTickMs} behind `attached`: by when it comes shows who holds the stream back. */
+  | { readonly type: "tick" }
   /** WebSocket: an empty message of bytes, whose frame is the escape. */
   | { readonly type: "empty" }
   /** Client, HTTP: hold this request until there are messages behind `received`. Polls of one attach count up. */

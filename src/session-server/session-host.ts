@@ -4,6 +4,7 @@ import type { ErrorListener } from "../channel/errors.ts";
 import type { Message } from "../channel/message-type.ts";
 import type { SessionLimits } from "../channel/session-limits.ts";
 import type { AttachRecord } from "../protocol/control-record.ts";
+import { secondTickMs } from "../protocol/stream-tick.ts";
 import { runUse } from "../server/opening.ts";
 import { ServedRequest } from "../server/served-request.ts";
 import type { SessionEnd } from "../session/ending.ts";
@@ -55,7 +56,8 @@ export class SessionHost<User> {
     const { ackDelayMs, pongTimeoutMs, pollHoldMs, streamTickMs, attachTimeoutMs, authorizeTimeoutMs } = limits;
     const pingIntervalMs = limits.pingIntervalMs || Infinity;
     const waits = [ackDelayMs, pongTimeoutMs, pollHoldMs, streamTickMs, attachTimeoutMs, authorizeTimeoutMs];
-    this.clock = new WheelClock(Math.min(pingIntervalMs, limits.resumeWindowMs, ...waits));
+    // A second tick may be late by a beat that is not much shorter than the time to it.
+    this.clock = new WheelClock(Math.min(4 * secondTickMs, pingIntervalMs, limits.resumeWindowMs, ...waits));
     this.#admission = new Admission({ authorize, identify, clock: this.clock, timeoutMs: authorizeTimeoutMs });
     this.registry = new SessionRegistry<Item, string>({
       limits,

@@ -1,6 +1,7 @@
 import { Payload } from "../channel/payload.ts";
 import { closeCodes } from "../protocol/close-code.ts";
 import type { CloseRecord, ControlRecord } from "../protocol/control-record.ts";
+import { secondTickMs } from "../protocol/stream-tick.ts";
 import type { Attachment } from "../session/attachment.ts";
 import type { Clock } from "../session/clock.ts";
 import { type Item, recordOf } from "./item.ts";
@@ -17,6 +18,8 @@ export class StreamTransport extends HttpTransport {
   #isWaiting = false;
   #isQuiet = true;
   #stopTicking: (() => void) | undefined;
+  /** By the second one the client sees whether a stream that has answered also goes on, or is held back on its way. */
+  #stopSecondTick: (() => void) | undefined;
 
   constructor(response: SessionResponse, clock: Clock, tickMs: number) {
     super();
@@ -30,8 +33,10 @@ export class StreamTransport extends HttpTransport {
   protected override carried(attachment: Attachment<Item>): void {
     this.#attachment = attachment;
     // The client may have left while it was asked who it is.
-    if (this.#response.isOpen) this.#tick();
-    else attachment.lost();
+    if (this.#response.isOpen) {
+      this.#tick();
+      this.#stopSecondTick = this.#clock.after(secondTickMs, () => this.write({ type: "tick" }));
+    } else attachment.lost();
     this.wake();
   }
 
@@ -89,6 +94,7 @@ export class StreamTransport extends HttpTransport {
 
   #departed(): void {
     this.#stopTicking?.();
+    this.#stopSecondTick?.();
     this.#attachment?.lost();
   }
 }

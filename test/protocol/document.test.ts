@@ -80,7 +80,20 @@ describe("PROTOCOL.md", () => {
   });
 
   it("names every control record with every field, and every code", () => {
-    const types = ["attach", "attached", "ack", "ping", "pong", "empty", "poll", "send", "goaway", "close", "detach"];
+    const types = [
+      "attach",
+      "attached",
+      "ack",
+      "ping",
+      "pong",
+      "tick",
+      "empty",
+      "poll",
+      "send",
+      "goaway",
+      "close",
+      "detach",
+    ];
     for (const type of types) {
       const row = new RegExp(`^\\| \`${type}\` \\| .*$`, "m").exec(document)?.[0] ?? "";
       for (const name of requiredFields(type)) assert.ok(row.includes(`\`${name}\``), `${type}.${name}`);

@@ -223,6 +223,22 @@ describe("the silence of a session", () => {
   });
 });
 
+describe("a fresh stream", () => {
+  it("gets one tick a quarter to half a second behind the answer, whatever else is sent", async (t) => {
+    const { port, channels } = await setSessions(t);
+    const stream = await SessionRequester.connect(port);
+    await stream.stream([attachRecord(1, { mode: "stream" })]);
+    const attachedAtMs = performance.now();
+    channels[0]?.send("first");
+    assert.deepEqual(await stream.nextChunk(), ["first"]);
+    assert.deepEqual(await stream.nextChunk(), [{ type: "tick" }]);
+    const tookMs = performance.now() - attachedAtMs;
+    assert.ok(tookMs > 240 && tookMs < 1000, `${tookMs} ms`);
+    channels[0]?.send("second");
+    assert.deepEqual(await stream.nextChunk(), ["second"]);
+  });
+});
+
 describe("a handler that is slow", () => {
   it("makes a client over a WebSocket wait, who is not taken for gone meanwhile", async (t) => {
     const gate = deferred();

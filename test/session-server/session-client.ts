@@ -143,8 +143,15 @@ export class SessionRequester {
     return attached;
   }
 
-  /** The records of the next chunk of a stream. */
+  /** The records of the next chunk of a stream, but for the second tick, which comes when it comes. */
   async nextRecords(): Promise<SessionRecord[]> {
+    const all = await this.nextChunk();
+    const records = all.filter((record) => !isControl(record) || record.type !== "tick");
+    return records.length > 0 ? records : this.nextRecords();
+  }
+
+  /** All records of the next chunk of a stream. */
+  async nextChunk(): Promise<SessionRecord[]> {
     return recordsOf(await this.client.readChunk());
   }
 }
