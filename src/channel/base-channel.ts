@@ -13,6 +13,7 @@ import type { Environment } from "./environment.ts";
 import { ChannelErrorOf, type HandlerName, invalidArgument } from "./errors.ts";
 import { isThenable, type Mailbox } from "./mailbox.ts";
 import { bytesOf } from "./message.ts";
+import type { Movable } from "./movable.ts";
 import type { Output } from "./output.ts";
 import { normalise, type Outgoing, sourceOf } from "./outgoing.ts";
 import type { Payload } from "./payload.ts";
@@ -163,6 +164,11 @@ export abstract class BaseChannel implements Channel {
   onDeparture(listener: DepartureListener): void {
     if (this.#closed !== undefined) listener.departed();
     else this.#departureListeners = withListener(this.#departureListeners, listener);
+  }
+
+  /** What it carries that can go on elsewhere. */
+  get movable(): Movable | undefined {
+    return undefined;
   }
 
   /** Takes back {@link onDeparture}. */

@@ -225,12 +225,12 @@ export function createClientSession({ limits, after, createKey, events }: Client
 
   function control(transport: ClientTransport, record: ControlRecord, counts: boolean): void {
     if (record.type === "attached") answered(transport, record);
-    else if (record.type === "goaway") events.goaway(record.afterMs);
     else if (record.type === "detach") {
       // Closing, it asked for this session and no other: the server has nothing to keep for it any more.
       if (record.code === unknown && end) finish(end, 1000);
       transport.detach(record.code, record.reason);
     } else if (counts && record.type === "ack") acknowledged(record.received);
+    else if (counts && record.type === "goaway") events.goaway(record.afterMs);
     else if (counts && record.type === "ping") transport.write({ type: "pong" });
   }
 

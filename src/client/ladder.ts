@@ -197,6 +197,12 @@ export function createLadder(
       note(kind, "carries");
       goOn();
     },
-    leave: (afterMs) => later(afterMs, open),
+    leave(afterMs) {
+      later(afterMs, () => {
+        // A poll that is made anew is another connection already, and one that went on would be late at the new one.
+        if (carrier?.mode === "poll") session.attach(carrier);
+        else open();
+      });
+    },
   };
 }

@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import type { Environment } from "../channel/environment.ts";
 import { ChannelErrorOf } from "../channel/errors.ts";
+import type { Movable } from "../channel/movable.ts";
 import { encodeConstantResponse } from "../http/constant-response.ts";
 import type { RequestFault } from "../http/request-rules.ts";
 import { endSocket } from "./end-socket.ts";
@@ -17,6 +18,8 @@ export type Turn = {
   connectionGone(byStop: boolean): void;
   /** Last words to a channel when the server stops. A handler that runs goes on. */
   goAway(): void;
+  /** What it is that can go on elsewhere when the server stops. */
+  readonly movable: Movable | undefined;
 };
 
 /** Whoever takes connections in. */
@@ -201,6 +204,10 @@ export class Connection {
 
   goAway(): void {
     this.#current?.goAway();
+  }
+
+  get movable(): Movable | undefined {
+    return this.#current?.movable;
   }
 
   #start(turn: Turn): void {

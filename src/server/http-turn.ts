@@ -1,5 +1,6 @@
 import type { Environment } from "../channel/environment.ts";
 import { ChannelErrorOf } from "../channel/errors.ts";
+import type { Movable } from "../channel/movable.ts";
 import { constantResponse } from "../http/constant-response.ts";
 import { Exchange, type ExchangeOwner } from "../http/exchange.ts";
 import type { HttpChannel } from "../http/http-channel.ts";
@@ -100,6 +101,10 @@ export class HttpTurn implements Turn, IntakeListener, DispatchListener, Exchang
       else this.#channel?.clientLeft();
     }
     if (!this.#isComplete) this.#node.abort();
+  }
+
+  get movable(): Movable | undefined {
+    return this.#channel?.movable;
   }
 
   goAway(): void {

@@ -2,6 +2,7 @@ import { checkOptions } from "../channel/check-options.ts";
 import { invalidArgument } from "../channel/errors.ts";
 import { longestTimerMs } from "../channel/limits.ts";
 import type { Acceptor } from "./acceptor.ts";
+import { moveAway } from "./move-away.ts";
 
 /** How a server is stopped. */
 export type StopOptions = {
@@ -36,6 +37,7 @@ export function stopAcceptor(acceptor: Acceptor, options: StopOptions): Promise<
 
 async function endAll(acceptor: Acceptor, timeoutMs: number): Promise<true> {
   for (const connection of acceptor.connections) if (connection.isIdle) connection.endIdle();
+  const stopMoving = moveAway(acceptor.connections, timeoutMs / 2);
   const lastWords = setTimeout(() => {
     acceptor.state.isDismissing = true;
     for (const connection of acceptor.connections) connection.goAway();
@@ -44,6 +46,7 @@ async function endAll(acceptor: Acceptor, timeoutMs: number): Promise<true> {
     for (const connection of acceptor.connections) connection.cut(true);
   }, timeoutMs);
   await acceptor.whenEmpty();
+  stopMoving();
   clearTimeout(lastWords);
   clearTimeout(deadline);
   acceptor.state.status = "stopped";

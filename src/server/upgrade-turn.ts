@@ -115,6 +115,10 @@ export class UpgradeTurn implements Turn, DispatchListener, ExchangeOwner, Openi
     else this.#channel?.connectionLost();
   }
 
+  get movable(): undefined {
+    return undefined;
+  }
+
   goAway(): void {
     // It gets its last words as soon as it is open.
   }

@@ -1,3 +1,4 @@
+import type { Movable } from "../channel/movable.ts";
 import type { WebSocketChannel } from "../websocket/websocket-channel.ts";
 import type { Turn } from "./connection.ts";
 
@@ -29,5 +30,9 @@ export class WebSocketTurn implements Turn {
 
   goAway(): void {
     this.#channel.goAway();
+  }
+
+  get movable(): Movable | undefined {
+    return this.#channel.movable;
   }
 }

@@ -21,6 +21,9 @@ export class PollTransport extends HttpTransport implements Flushable {
   #isScheduled = false;
   #stopHolding: (() => void) | undefined;
   #end: Refusal | undefined;
+  /** Whether the client has to attach elsewhere: with the next answer, and by when there is to be one. */
+  #move: "later" | "now" | undefined;
+  #moving: NodeJS.Timeout | undefined;
 
   constructor(response: SessionResponse, clock: Clock, holdMs: number) {
     super();
@@ -67,7 +70,18 @@ export class PollTransport extends HttpTransport implements Flushable {
 
   detach(code: number, reason: string): void {
     this.#end = { code, reason };
+    clearTimeout(this.#moving);
     this.#takeParked()?.refuse({ code, reason });
+  }
+
+  /** The poll is held until its time, and the answer says to attach at once: any next poll has to go elsewhere. */
+  moveAfter(delayMs: number): void {
+    this.#move = "later";
+    // Not by the clock of sessions, whose beats would bundle those that are to come apart.
+    this.#moving = setTimeout(() => {
+      this.#move = "now";
+      this.wake();
+    }, delayMs).unref();
   }
 
   goAway(): void {
@@ -94,6 +108,8 @@ export class PollTransport extends HttpTransport implements Flushable {
       bytes += record.length;
       records.push(record);
     }
+    const moves = this.#move === "now" || (this.#move === "later" && records.length > 0);
+    if (moves) records.push(recordOf({ type: "goaway", afterMs: 0 }));
     return records;
   }
 

@@ -1,3 +1,4 @@
+import type { Movable } from "../channel/movable.ts";
 import type { Payload } from "../channel/payload.ts";
 import { closedHere, maxReasonBytes } from "../channel/status.ts";
 import type { Head } from "../http/head.ts";
@@ -37,8 +38,12 @@ const statuses: ReadonlyMap<number, number> = new Map<number, number>([
 
 /** The response to one request of a session. */
 export class SessionResponse extends HttpChannel {
-  /** Gets to say its last words when the server stops. */
-  carrier: { goAway(): void } | undefined;
+  /** Gets to move, and to say its last words, when the server stops. */
+  carrier: (Movable & { goAway(): void }) | undefined;
+
+  override get movable(): Movable | undefined {
+    return this.carrier;
+  }
 
   override goAway(): void {
     this.carrier?.goAway();

@@ -3,6 +3,7 @@ import { type Fault, encodeControl, faultOf } from "../protocol/control-text.ts"
 import { ChannelErrorOf } from "../channel/errors.ts";
 import { closedHere, type ClosedWith, closedWith } from "../channel/status.ts";
 import type { Message } from "../channel/message-type.ts";
+import type { Movable } from "../channel/movable.ts";
 import { Payload } from "../channel/payload.ts";
 import type { SessionLimits } from "../channel/session-limits.ts";
 import { closeCodes } from "../protocol/close-code.ts";
@@ -34,7 +35,7 @@ export type SocketOwner<User> = {
  * A WebSocket that carries a session: it takes what the session has for it when it has room, and shares the encodings,
  * and the one write a turn, of plain channels. A client may attach over it more than once.
  */
-export class SessionSocket<User> extends WebSocketChannel implements ServerTransport {
+export class SessionSocket<User> extends WebSocketChannel implements ServerTransport, Movable {
   readonly use: UseSession<User>;
   readonly #owner: SocketOwner<User>;
   readonly #decoder = new FrameDecoder(decodeControl);
@@ -87,6 +88,14 @@ export class SessionSocket<User> extends WebSocketChannel implements ServerTrans
   /** Messages go to the session, which has a mailbox of its own. */
   protected override get mailbox(): undefined {
     return undefined;
+  }
+
+  override get movable(): Movable | undefined {
+    return this.#attachment === undefined ? undefined : this;
+  }
+
+  moveAfter(delayMs: number): void {
+    this.write({ type: "goaway", afterMs: delayMs });
   }
 
   /** The session bounds what waits, and counts what a socket has not taken. */

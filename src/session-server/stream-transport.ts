@@ -72,6 +72,10 @@ export class StreamTransport extends HttpTransport {
     }
   }
 
+  moveAfter(delayMs: number): void {
+    this.write({ type: "goaway", afterMs: delayMs });
+  }
+
   goAway(): void {
     this.#attachment?.lost();
     this.detach(closeCodes.shutdown, "shutdown");

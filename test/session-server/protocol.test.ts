@@ -354,7 +354,7 @@ describe("the end of a session", () => {
 });
 
 describe("a server with sessions that stops", () => {
-  it("tells each transport 4000, and answers what is parked [P46]", async (t) => {
+  it("tells each transport when to go, and then that it ends, and answers what is parked [P46]", async (t) => {
     const { server, port, sessions } = await setSessions(t);
     const socket = await SessionWebSocket.open(port);
     await socket.attach(attachRecord(1));
@@ -367,13 +367,17 @@ describe("a server with sessions that stops", () => {
     const other = await SessionRequester.connect(port);
     await other.ask([{ type: "send", attach: 1, first: 1, received: 0 }], { credentials });
     const stopped = server.stop({ timeoutMs: 1000 });
+    // Each at a time of its own, in the order in which they came: a sixth, three, and five sixths of 400 ms.
+    assert.deepEqual(await socket.nextControl("goaway"), { type: "goaway", afterMs: 67 });
     await socket.socket.expectClose(4000, { reason: "shutdown" });
     socket.socket.sendClose(4000);
     const detach = { type: "detach", code: 4000, reason: "shutdown" };
+    assert.deepEqual(await stream.nextRecords(), [{ type: "goaway", afterMs: 200 }]);
     assert.deepEqual(await stream.nextRecords(), [detach]);
     assert.equal((await stream.client.readChunk()).length, 0);
     const answer = await parked;
-    assert.deepEqual([answer.status, answer.records], [503, [detach]]);
+    assert.deepEqual([answer.status, answer.records], [200, [{ type: "goaway", afterMs: 0 }]]);
+    assert.equal(answer.response.header("connection"), "close");
     assert.equal(await stopped, true);
     // They could go on at another server that had them.
     assert.equal(sessions.size, 3);

@@ -128,8 +128,8 @@ export class SessionRequester {
     return this.answer();
   }
 
-  async answer(): Promise<Answer> {
-    const response = await this.client.readResponse();
+  async answer(options?: { readonly timeoutMs: number }): Promise<Answer> {
+    const response = await this.client.readResponse(options);
     return { status: response.status, records: recordsOf(response.body), response };
   }
 

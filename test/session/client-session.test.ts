@@ -156,6 +156,15 @@ describe("a client", () => {
     assert.equal(client.session.carrier, undefined);
   });
 
+  it("goes nowhere for a server that it has left", () => {
+    const client = new ScriptedClient();
+    const first = client.attach();
+    client.answer(first);
+    client.answer(client.attach());
+    first.attachment.receive({ type: "goaway", afterMs: 300 });
+    assert.deepEqual(client.goaways, []);
+  });
+
   it("keeps a bounded amount while it is not connected", () => {
     const client = new ScriptedClient();
     for (let count = 0; count < 1000; count += 1) assert.ok(client.send("x"));
