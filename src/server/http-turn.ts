@@ -12,7 +12,7 @@ import type { Connection, Turn } from "./connection.ts";
 import { dispatch, type DispatchListener } from "./dispatch.ts";
 import type { NodeExchange, OthersListener } from "./node-exchange.ts";
 import { channelResponse, runUse } from "./opening.ts";
-import { isOriginAllowed } from "./origin.ts";
+import { type AllowedOrigins, isOriginAllowed } from "./origin.ts";
 import { type IntakeListener, RequestIntake } from "./request-intake.ts";
 import { type Opening, ServedRequest, type UseChannel } from "./served-request.ts";
 import type { ServerState } from "./server-state.ts";
@@ -210,9 +210,12 @@ export class HttpTurn implements Turn, IntakeListener, DispatchListener, Exchang
     return undefined;
   }
 
+  get allowedOrigins(): AllowedOrigins {
+    return this.#state.settings.allowedOrigins;
+  }
+
   get isOriginAllowed(): boolean {
-    const { allowedOrigins, trustedHops } = this.#state.settings;
-    return isOriginAllowed(this.#node.message, allowedOrigins, trustedHops);
+    return isOriginAllowed(this.#node.message, this.allowedOrigins, this.#state.settings.trustedHops);
   }
 
   take(use: UseChannel, _options: HandshakeOptions, kit: ChannelKit = plainChannels): Response {

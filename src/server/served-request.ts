@@ -5,6 +5,7 @@ import type { Environment } from "../channel/environment.ts";
 import { isPlainHost } from "../http/host.ts";
 import type { HandshakeOptions } from "../websocket/handshake.ts";
 import type { ChannelKit } from "./channel-kit.ts";
+import type { AllowedOrigins } from "./origin.ts";
 import { knownScheme, requestedHost, trustedValue } from "./forwarded.ts";
 
 /** Frameworks that mount a handler below a path cut the path off `url` and keep it whole here. */
@@ -26,6 +27,8 @@ export type Opening = {
   readonly offeredProtocols: readonly string[] | undefined;
   /** Whether the page that makes the request may open a WebSocket here, or do what is as good. */
   readonly isOriginAllowed: boolean;
+  /** Those beside its own that the server was told of. */
+  readonly allowedOrigins: AllowedOrigins;
   /**
    * Makes the channel and hands it over. @returns the response that stands for the channel
    *

@@ -19,7 +19,7 @@ import type { Connection, Turn } from "./connection.ts";
 import { dispatch, type DispatchListener } from "./dispatch.ts";
 import { LightRequest } from "./light-messages.ts";
 import { channelResponse, runUse } from "./opening.ts";
-import { isOriginAllowed } from "./origin.ts";
+import { type AllowedOrigins, isOriginAllowed } from "./origin.ts";
 import { type Opening, ServedRequest, type UseChannel } from "./served-request.ts";
 import type { ServerState } from "./server-state.ts";
 import { serveWithoutUpgrade } from "./serve-without-upgrade.ts";
@@ -176,6 +176,10 @@ export class UpgradeTurn implements Turn, DispatchListener, ExchangeOwner, Openi
 
   get offeredProtocols(): readonly string[] {
     return this.#handshake?.protocols ?? [];
+  }
+
+  get allowedOrigins(): AllowedOrigins {
+    return this.#state.settings.allowedOrigins;
   }
 
   /** It would not have come to a handler. */

@@ -9,6 +9,7 @@ import { containListener } from "../server/report.ts";
 import { ServedRequest } from "../server/served-request.ts";
 import type { Authorize } from "./admission.ts";
 import type { SessionChannel, UseSession } from "./server-session-channel.ts";
+import { answerPreflight, isPreflight } from "./cross-origin.ts";
 import { SessionHost } from "./session-host.ts";
 import { SessionRequests } from "./session-requests.ts";
 import { SessionSockets, speaksSessions } from "./session-sockets.ts";
@@ -48,7 +49,7 @@ export type Sessions<User = undefined> = Iterable<SessionChannel<User>> & {
    * @throws ChannelError `CHANNEL_UNAVAILABLE` for a request that is not being served here, or is answered
    */
   accept(request: Request, use: UseSession<User>, options?: AcceptOptions): Response | Promise<Response>;
-  /** Whether a request speaks the session protocol; another can be served as a plain channel on the same route. */
+  /** Whether a request speaks the session protocol, or a browser asks if it may; another can be served as a plain channel on the same route. */
   accepts(request: Request): boolean;
   /** An open session by the id of its channel. */
   get(id: string): SessionChannel<User> | undefined;
@@ -85,8 +86,9 @@ function sessionsOf<User>(host: SessionHost<User>): Sessions<User> {
       checkOptions("options", options, ["headers"]);
       const { message, opening } = ServedRequest.lookInto(request) ?? {};
       if (message === undefined || opening === undefined) throw channelUnavailable();
-      const { offeredProtocols, environment, isOriginAllowed } = opening;
+      const { offeredProtocols, environment, isOriginAllowed, allowedOrigins } = opening;
       if (offeredProtocols !== undefined) return sockets.accept(request, offeredProtocols, use, options);
+      if (isPreflight(message)) return answerPreflight(message, allowedOrigins, isOriginAllowed);
       if (request.method !== "POST") return new Response(null, { status: 405, headers: { Allow: "POST" } });
       // No form can set the field, and no page of another origin without asking first.
       if (message.headers[protocolField] === undefined || !isOriginAllowed) return new Response(null, { status: 403 });
@@ -97,7 +99,7 @@ function sessionsOf<User>(host: SessionHost<User>): Sessions<User> {
       if (message === undefined || opening === undefined) return false;
       const { offeredProtocols } = opening;
       if (offeredProtocols !== undefined) return speaksSessions(offeredProtocols);
-      return request.method === "POST" && message.headers[protocolField] !== undefined;
+      return isPreflight(message) || (request.method === "POST" && message.headers[protocolField] !== undefined);
     },
     get: (id) => host.channels.get(id),
     get size() {

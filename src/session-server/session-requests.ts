@@ -10,6 +10,7 @@ import { takeOpening } from "../server/opening.ts";
 import { ServedRequest } from "../server/served-request.ts";
 import type { Refusal } from "../session/session-registry.ts";
 import type { Admitted } from "./admission.ts";
+import { sharingFields } from "./cross-origin.ts";
 import { HttpTransport } from "./http-transport.ts";
 import { PollTransport } from "./poll-transport.ts";
 import { credentialsOf, readRecords, type RequestRecords, type WholeMessage } from "./request-records.ts";
@@ -118,10 +119,13 @@ export class SessionRequests<User> {
   /** Answers a request with records, now or later. */
   #respond(request: Request, answer: (response: SessionResponse) => void): Response {
     let response: SessionResponse | undefined;
+    const { message, opening } = ServedRequest.lookInto(request) ?? {};
+    const sharing = message === undefined ? [] : sharingFields(message, opening?.allowedOrigins);
     const kit: ChannelKit = {
       ...plainChannels,
       http: (made, exchange, environment) => {
         response = new SessionResponse(made, exchange, this.#host.environmentFor(environment));
+        response.sharing = sharing;
         return response;
       },
     };

@@ -23,6 +23,7 @@ function headOf(status: number): Head {
 }
 
 const taken = headOf(200);
+const noFields: Head["fields"] = [];
 
 const statuses: ReadonlyMap<number, number> = new Map<number, number>([
   [closeCodes.fault, 400],
@@ -40,6 +41,9 @@ const statuses: ReadonlyMap<number, number> = new Map<number, number>([
 export class SessionResponse extends HttpChannel {
   /** Gets to move, and to say its last words, when the server stops. */
   carrier: (Movable & { goAway(): void }) | undefined;
+
+  /** What lets a page of another origin read it. */
+  sharing: Head["fields"] = noFields;
 
   override get movable(): Movable | undefined {
     return this.carrier;
@@ -62,7 +66,7 @@ export class SessionResponse extends HttpChannel {
 
   /** Answers with whole records. */
   answer(records: Buffer, head: Head = taken): void {
-    if (this.isOpen) this.complete(() => this.exchange.answer(head, records));
+    if (this.isOpen) this.complete(() => this.exchange.answer(this.#shared(head), records));
   }
 
   /** Answers that the request is refused, or that the transport ends. */
@@ -81,14 +85,14 @@ export class SessionResponse extends HttpChannel {
   /** Writes a record of a response that goes on. */
   stream(record: Buffer): void {
     if (!this.isOpen) return;
-    if (!this.exchange.isAnswered) this.exchange.startStream(taken);
+    if (!this.exchange.isAnswered) this.exchange.startStream(this.#shared(taken));
     this.exchange.write(record);
   }
 
   /** As {@link stream}, for a message that others get, too. */
   streamShared(payload: Payload): void {
     if (!this.isOpen) return;
-    if (!this.exchange.isAnswered) this.exchange.startStream(taken);
+    if (!this.exchange.isAnswered) this.exchange.startStream(this.#shared(taken));
     this.exchange.writeFormatted(payload, recordFormat);
   }
 
@@ -108,5 +112,9 @@ export class SessionResponse extends HttpChannel {
     this.shut();
     this.exchange.abort();
     this.finish(closedHere(), true);
+  }
+
+  #shared(head: Head): Head {
+    return this.sharing.length === 0 ? head : { ...head, fields: [...head.fields, ...this.sharing] };
   }
 }

@@ -1,0 +1,43 @@
+import type { IncomingMessage } from "node:http";
+import type { Head } from "../http/head.ts";
+import { protocolField, sessionField } from "../protocol/http-fields.ts";
+import type { AllowedOrigins } from "../server/origin.ts";
+
+const notShared: Head["fields"] = [];
+const varying: Head["fields"] = [["Vary", "Origin"]];
+const sharedWithAll: Head["fields"] = [["Access-Control-Allow-Origin", "*"]];
+
+/** What a client sends that a page may not send to another origin without being allowed to. */
+const requestFields = ["Authorization", "Content-Type", protocolField, sessionField].join(", ");
+
+/** A browser asks as seldom as it can: Chromium keeps an answer for two hours at most, Firefox for a day. */
+const preflightMaxAgeSeconds = 7200;
+
+/**
+ * What lets a page of another origin read an answer (Fetch, §3.3): cookies go with it for those that are named, and for no
+ * others. `"*"` is for services without cookies.
+ */
+export function sharingFields({ headers }: IncomingMessage, allowed: AllowedOrigins): Head["fields"] {
+  if (allowed === undefined) return notShared;
+  if (allowed === "*") return sharedWithAll;
+  const { origin } = headers;
+  if (origin === undefined || !allowed.includes(origin)) return varying;
+  return [["Access-Control-Allow-Origin", origin], ["Access-Control-Allow-Credentials", "true"], ...varying];
+}
+
+/** Whether a browser asks if a page of another origin may send a request of the session protocol. */
+export function isPreflight({ method, headers }: IncomingMessage): boolean {
+  const asked = String(headers["access-control-request-headers"] ?? "").toLowerCase();
+  return method === "OPTIONS" && asked.split(/\s*,\s*/).includes(protocolField);
+}
+
+/** @param isAllowed - whether the page may send requests at all */
+export function answerPreflight(message: IncomingMessage, allowed: AllowedOrigins, isAllowed: boolean): Response {
+  const headers = new Headers();
+  for (const [name, value] of sharingFields(message, allowed)) headers.append(name, value);
+  if (!isAllowed) return new Response(null, { status: 403, headers });
+  headers.append("Access-Control-Allow-Methods", "POST");
+  headers.append("Access-Control-Allow-Headers", requestFields);
+  headers.append("Access-Control-Max-Age", String(preflightMaxAgeSeconds));
+  return new Response(null, { status: 204, headers });
+}
