@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer, type RequestListener } from "node:http";
+import { describe, it, type TestContext } from "node:test";
+import express from "express";
+import { type ChannelKind, createListeners, createSessions, type Listeners } from "../../src/index.ts";
+import { type Client, dial, received } from "../client/site.ts";
+import { guardAgainstUnhandled } from "../support/unhandled.ts";
+
+guardAgainstUnhandled();
+
+const kinds: readonly ChannelKind[] = ["websocket", "http-streaming", "long-polling"];
+
+type Mounted = { readonly url: string; readonly listeners: Listeners };
+
+/** Sessions under `/live` of a server that answers everything else by itself, as the documents show. */
+async function mount(t: TestContext, build: (listeners: Listeners) => RequestListener): Promise<Mounted> {
+  const sessions = createSessions();
+  const listeners = createListeners((request) =>
+    sessions.accept(request, (channel) => channel.onReceive((message) => channel.send(message))),
+  );
+  const server = createServer(build(listeners));
+  server.on("upgrade", listeners.upgrade);
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.after(async () => {
+    await listeners.stop({ timeoutMs: 0 });
+    server.close();
+    server.closeAllConnections();
+  });
+  const address = server.address();
+  assert.ok(address !== null && typeof address === "object");
+  return { url: `http://127.0.0.1:${address.port}`, listeners };
+}
+
+const mounts: Readonly<Record<string, (listeners: Listeners) => RequestListener>> = {
+  "a server of node:http": (listeners) => (message, response) => {
+    if (message.url?.startsWith("/live") === true) listeners.request(message, response);
+    else response.end("the rest of the site");
+  },
+  Express: (listeners) => {
+    const application = express();
+    application.use("/live", listeners.request);
+    application.use((_request, response) => void response.send("the rest of the site"));
+    return application;
+  },
+};
+
+for (const [what, build] of Object.entries(mounts)) {
+  describe(`sessions on ${what}`, () => {
+    for (const kind of kinds) {
+      it(`go over ${kind}, in order, beside the rest of the site`, async (t) => {
+        const { url } = await mount(t, build);
+        const client = dial(t, `${url}/live`, { transports: [kind] });
+        const messages = Array.from({ length: 50 }, (_, index) => `${index}`);
+        for (const message of messages) client.channel.send(message);
+        assert.equal(await (await fetch(`${url}/other`)).text(), "the rest of the site");
+        await client.log.waitFor("receive", { count: messages.length });
+        assert.deepEqual(received(client), messages);
+        assert.equal(client.channel.kind, kind);
+      });
+    }
+
+    it("are told that the listeners stop, and the server goes on", async (t) => {
+      const { url, listeners } = await mount(t, build);
+      const clients: Client[] = kinds.map((kind) =>
+        dial(t, `${url}/live`, { transports: [kind], reconnectDelayMs: 60_000, maxReconnectDelayMs: 60_000 }),
+      );
+      await Promise.all(clients.map(({ log }) => log.waitFor("open")));
+      await listeners.stop({ timeoutMs: 500 });
+      await Promise.all(clients.map(({ log }) => log.waitFor("waiting")));
+      assert.equal(await (await fetch(`${url}/other`)).text(), "the rest of the site");
+    });
+  });
+}
