@@ -28,12 +28,4 @@ export abstract class HttpTransport implements ServerTransport {
   turnAway({ code, reason }: Refusal): void {
     this.detach(code, reason);
   }
-
-  pauseReading(): void {
-    // Each request that sends asks the channel whether there is room, and waits for its answer.
-  }
-
-  resumeReading(): void {
-    // As above.
-  }
 }

@@ -182,7 +182,7 @@ export class ServerSessionChannel<User> extends BaseChannel implements SessionCh
   #pause(): void {
     // What carries the session reads nothing, so nothing is heard: the client must not be taken for dead.
     this.#session.pauseHearing();
-    this.#transport?.pauseReading();
+    this.#transport?.pauseReading?.();
   }
 
   #becameFree(): void {
@@ -190,7 +190,7 @@ export class ServerSessionChannel<User> extends BaseChannel implements SessionCh
     this.#stallWatch.stop();
     this.#stallWatch = undefined;
     this.#session.resumeHearing();
-    this.#transport?.resumeReading();
+    this.#transport?.resumeReading?.();
     const callbacks = this.#whenRoom ?? [];
     this.#whenRoom = undefined;
     for (const callback of callbacks) callback();

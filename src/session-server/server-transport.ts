@@ -19,7 +19,7 @@ export type ServerTransport = Transport & {
   carry(attachment: Attachment<Item>, intake: Intake | undefined): void;
   /** It was not. */
   turnAway(refusal: Refusal): void;
-  /** The application is slow to take what comes: the client is to wait. */
-  pauseReading(): void;
-  resumeReading(): void;
+  /** The application is slow to take what comes: the client is to wait. Over HTTP, each request asks whether there is room. */
+  pauseReading?(): void;
+  resumeReading?(): void;
 };
