@@ -1,42 +1,52 @@
-import type { Ladder } from "./ladder.ts";
-
 /** A timer that comes so much late was held up by a machine that slept. */
 const tickMs = 5000;
 
+/** Whom it concerns what a page or a machine does to its connections. */
+export type Watcher = {
+  /** The network may have changed, or the machine have slept. */
+  wake(): void;
+  /** The page is kept for later, or shown again. */
+  pause(isPaused: boolean): void;
+};
+
+/** The channels of the page. They share a timer and listeners, which stay: to take them back would cost more than they do. */
+const watchers = new Set<Watcher>();
+let tickedAtMs = 0;
+
 /** What a page or a machine does to its connections. @returns stops watching */
-export function watchPlatform(ladder: Pick<Ladder, "wake" | "pause">): () => void {
-  let tickedAtMs = Date.now();
+export function watchPlatform(watcher: Watcher): () => void {
+  if (tickedAtMs === 0) listen();
+  watchers.add(watcher);
+  return () => watchers.delete(watcher);
+}
+
+function listen(): void {
+  const { addEventListener, setInterval } = globalThis as unknown as Platform;
+  tickedAtMs = Date.now();
   const timer = setInterval(() => {
     // By the clock on the wall, which goes on while the machine sleeps.
     const nowMs = Date.now();
-    if (nowMs - tickedAtMs > 2 * tickMs) ladder.wake();
+    if (nowMs - tickedAtMs > 2 * tickMs) for (const watcher of watchers) watcher.wake();
     tickedAtMs = nowMs;
   }, tickMs);
-  // A browser removes the listeners; Node has none of these.
-  const listening = new AbortController();
-  const { addEventListener } = globalThis as unknown as Partial<Listening>;
-  for (const type of ["online", "pagehide", "pageshow"]) {
-    addEventListener?.(
-      type,
-      ({ persisted }) => {
-        if (type === "online") ladder.wake();
+  // Node must not stay for it.
+  timer.unref?.();
+  for (const event of ["online", "pagehide", "pageshow"]) {
+    addEventListener?.(event, ({ type, persisted }) => {
+      for (const watcher of watchers) {
+        if (type === "online") watcher.wake();
         // The page may be kept and shown again: one with a connection is not kept.
-        else if (persisted) ladder.pause(type === "pagehide");
-      },
-      listening,
-    );
+        else if (persisted === true) watcher.pause(type === "pagehide");
+      }
+    });
   }
-  return () => {
-    clearInterval(timer);
-    listening.abort();
-  };
 }
 
-/** What Node has not. */
-type Listening = {
-  addEventListener(
-    type: string,
-    listener: (event: { readonly persisted?: boolean }) => void,
-    options: { readonly signal: AbortSignal },
-  ): void;
+/** What browsers have and Node has not, and the other way round. */
+type Platform = {
+  readonly addEventListener?: (
+    event: string,
+    listener: (event: { readonly type: string; readonly persisted?: boolean }) => void,
+  ) => void;
+  readonly setInterval: (run: () => void, delayMs: number) => { readonly unref?: () => void };
 };

@@ -1,13 +1,35 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { WebSocket } from "ws";
 import { type ClientStatus, connect } from "../../src/client.ts";
 import { isChannelError, type SessionChannel } from "../../src/index.ts";
+import { Recorder } from "../support/recorder.ts";
 import { guardAgainstUnhandled } from "../support/unhandled.ts";
 import { dial, received, setSite } from "./site.ts";
 
 guardAgainstUnhandled();
 
 type Open = Extract<ClientStatus, { state: "open" }>;
+
+describe("the handlers of a client", () => {
+  it("are called in order, and for the next message while one is worked on", async (t) => {
+    const { proxy, log } = await setSite(t);
+    const channel = connect(proxy.url, { WebSocket, resumeWindowMs: 500 });
+    t.after(() => channel.close());
+    const told = new Recorder();
+    channel.onReceive((message) => {
+      told.record("message", message);
+      return new Promise(() => undefined);
+    });
+    const served = (await log.waitFor("open")).args[0] as SessionChannel;
+    for (const message of ["one", "two", "three"]) served.send(message);
+    await told.waitFor("message", { count: 3 });
+    assert.deepEqual(
+      told.of("message").map(({ args }) => args[0]),
+      ["one", "two", "three"],
+    );
+  });
+});
 
 describe("a client that is offline", () => {
   it("keeps what is sent, up to a bound, and says so", async (t) => {
