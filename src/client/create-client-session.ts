@@ -30,6 +30,8 @@ export function createClientSession({ limits, after, createKey, events }: Client
   let latestAttach = 0;
   /** The counts of the server did not fit. */
   let hasGap = false;
+  /** It was answered too late, and asks again. */
+  let asksAgain: ClientTransport | undefined;
   let bufferedBytes = 0;
   let peerHas = 0;
   /** The highest number that was put on a transport, of which it is not known whether it arrived. */
@@ -147,6 +149,7 @@ export function createClientSession({ limits, after, createKey, events }: Client
     hasGap ||= isLatest;
     // This transport works. Whether a later attach arrived is not known: a new one over this settles it.
     supersede();
+    asksAgain = transport;
     attach(transport);
   }
 
@@ -154,6 +157,7 @@ export function createClientSession({ limits, after, createKey, events }: Client
     const { resumed } = record;
     answer = record;
     hasGap = false;
+    asksAgain = undefined;
     key = createKey();
     if (carrier && carrier !== transport) pending.add(carrier);
     carrier = undefined;
@@ -228,7 +232,8 @@ export function createClientSession({ limits, after, createKey, events }: Client
     else if (record.type === "detach") {
       // Closing, it asked for this session and no other: the server has nothing to keep for it any more.
       if (record.code === unknown && end) finish(end, 1000);
-      transport.detach(record.code, record.reason);
+      // That is about the attach before, if it asks again: a later one had carried the session meanwhile.
+      if (record.code !== superseded || transport !== asksAgain) transport.detach(record.code, record.reason);
     } else if (counts && record.type === "ack") acknowledged(record.received);
     else if (counts && record.type === "goaway") events.goaway(record.afterMs);
     else if (counts && record.type === "ping") transport.write({ type: "pong" });

@@ -47,6 +47,19 @@ describe("a client", () => {
     assert.deepEqual(client.messages, ["counted"]);
   });
 
+  it("keeps a transport over which it attaches again when that is told that another one had carried the session", () => {
+    const client = new ScriptedClient();
+    const late = client.attach();
+    client.attach();
+    client.answer(late);
+    late.attachment.receive({ type: "detach", code: 4001, reason: "superseded" });
+    assert.deepEqual(late.transport.detached, []);
+    client.answer(late);
+    assert.equal(client.told.length, 1);
+    late.attachment.receive({ type: "detach", code: 4001, reason: "superseded" });
+    assert.deepEqual(late.transport.detached, [4001]);
+  });
+
   it("takes from the old transport until the new one has answered, and nothing twice", () => {
     const client = new ScriptedClient();
     const old = client.attach();

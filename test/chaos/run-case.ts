@@ -1,0 +1,70 @@
+import assert from "node:assert/strict";
+import type { TestContext } from "node:test";
+import type { Fault, ProxyEvent } from "../../src/testing.ts";
+import { Random } from "../support/random.ts";
+import type { ChaosCase } from "./cases.ts";
+import { Conversation } from "./conversation.ts";
+
+/** The time that a slow machine needs, and by far not what a case takes. */
+const patienceMs = 20_000;
+/** These strike some time after they were chosen; the others with that. */
+const strikeLater: readonly Fault["type"][] = ["cut", "half-open", "refuse", "offline"];
+
+/** The name of the test of a case. */
+export function nameOf({ name, transports, direction }: ChaosCase): string {
+  const [end, beginning] = [...transports].reverse();
+  const over = beginning === undefined ? `over ${end}` : `from ${transports.slice(0, -1).join(" and ")} to ${end}`;
+  return `${name}, ${over}, ${direction}`;
+}
+
+/** Both sides talk while a network fails and is well again, some times: nothing is lost, doubled or out of order. */
+export async function runCase(t: TestContext, chaos: ChaosCase, seed: number, rounds: number): Promise<void> {
+  const conversation = await Conversation.start(t, {
+    random: new Random(seed),
+    traffic: {
+      busy: chaos.direction === "to-server" ? "client" : "server",
+      maxBytes: chaos.maxBytes,
+      hasEmpty: true,
+    },
+    client: { transports: chaos.transports },
+  });
+  try {
+    conversation.talk();
+    for (let round = 0; round < rounds; round += 1) await endure(conversation, chaos);
+    conversation.sendLast();
+    await finish(conversation);
+  } catch (cause) {
+    throw new Error(`CHANNELKIT_SEED=${seed} breaks it\n${conversation.story()}`, { cause });
+  }
+}
+
+async function endure({ oracle, proxy }: Conversation, { faults, strikes, cuts }: ChaosCase): Promise<void> {
+  proxy.set(faults);
+  if (cuts) proxy.cut();
+  const struck = (): boolean => strikesOf(proxy.events, faults) >= strikes;
+  await oracle.until(struck, patienceMs, `${strikes} strikes`);
+  proxy.clear();
+  const before = oracle.progress;
+  // More than what was on its way: the session goes on.
+  await oracle.until(() => oracle.progress > before + 20, patienceMs, "messages behind the fault");
+}
+
+async function finish({ oracle, client, sessions }: Conversation): Promise<void> {
+  await oracle.until(() => oracle.isDelivered, patienceMs, "all messages");
+  assert.deepEqual(
+    oracle.announced.map(({ reason, uncertain }) => ({ reason, uncertain })),
+    [{ reason: undefined, uncertain: 0 }],
+    "a session was lost",
+  );
+  client.close();
+  await oracle.until(() => oracle.ends[0] !== undefined, patienceMs, "the end");
+  assert.deepEqual(oracle.ends, ["normal 1000"]);
+  assert.equal(sessions.size, 0);
+}
+
+/** How often faults have struck since they were set. */
+function strikesOf(events: readonly ProxyEvent[], faults: readonly Fault[]): number {
+  const set = events.findLastIndex(({ what }) => what === "set");
+  const isLater = faults.length === 1 && faults.every(({ type }) => strikeLater.includes(type));
+  return events.slice(set).filter(({ what }) => what === (isLater ? "strike" : "fault")).length;
+}
