@@ -1,7 +1,7 @@
 // oxlint-disable max-lines-per-function -- a closure in the place of a class: the bundler can shorten variables, not members
 import type { ChannelKind } from "../channel/channel.ts";
 import { maxTimelineEntries, probeTimeoutMs } from "../channel/client-limits.ts";
-import { lost, mayReturn, silent } from "../protocol/close-code.ts";
+import { lost, mayReturn, silent, superseded } from "../protocol/close-code.ts";
 import type { ClientSettings } from "./client-options.ts";
 import type { ClientSession } from "./client-session.ts";
 import type { ClientStatus, TimelineEntry } from "./client-status.ts";
@@ -101,6 +101,11 @@ export function createLadder(
         dialLater();
         return;
       }
+    } else if (!carrier && code === superseded && links.size > 0) {
+      // Another one has answered an attach that was not the latest, and asks again: it gets as long as it took for that.
+      for (const { dialledAtMs } of links) answerMs = now() - dialledAtMs;
+      dialLater();
+      return;
     }
     if (!session.carrier && !mayReturn(code)) giveUp(code, cause);
     // Not at once: it may have ended because another one is about to carry the session.

@@ -49,6 +49,17 @@ describe("the fallback of a client", () => {
     );
   });
 
+  it("dials nothing more beside a WebSocket that has answered late and asks again", async (t) => {
+    const { proxy } = await setSite(t);
+    // It attaches at 400 ms; the stream of 500 ms makes that attach the one before the latest, which is answered at 800.
+    proxy.set({ type: "delay", delayMs: 200 });
+    const client = dial(t, proxy.url, { fallbackDelayMs: 500 });
+    await client.log.waitFor("open");
+    const dialled = client.channel.explain().flatMap(({ kind, event }) => (event === "dialled" ? [kind] : []));
+    assert.deepEqual(dialled, ["websocket", "http-streaming"]);
+    assert.deepEqual(carried(client), ["websocket"]);
+  });
+
   it("polls where a proxy refuses WebSockets and holds streams back", async (t) => {
     const { proxy } = await setSite(t);
     proxy.set([{ type: "refuse-upgrade" }, { type: "hold-response", on: "stream" }]);
