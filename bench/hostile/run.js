@@ -23,7 +23,7 @@ const { createFaultProxy } = /** @type {typeof import("../../dist/testing.js")} 
 /** A page that has nothing by then is given up. */
 const patienceMs = 15_000;
 /** So many pages at once: they wait for timers most of the time. */
-const atOnce = 3;
+const atOnce = 5;
 const rows = /** @type {readonly Row[]} */ (Object.keys(servers));
 
 const { values, positionals } = parseArgs({ options: { rounds: { type: "string" } }, allowPositionals: true });

@@ -74,7 +74,7 @@ export class Conversation {
     t.after(() => proxy.close());
     const conversation = new Conversation(options, sessions, proxy);
     t.after(() => conversation.#stop());
-    await conversation.oracle.until(() => conversation.oracle.isDelivered, 5000, "the greeting");
+    await conversation.oracle.until(() => conversation.oracle.isDelivered, 20_000, "the greeting");
     if (errors.length > 0) throw errors[0];
     return conversation;
   }
