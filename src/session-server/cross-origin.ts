@@ -27,7 +27,7 @@ export function sharingFields({ headers }: IncomingMessage, allowed: AllowedOrig
 
 /** Whether a browser asks if a page of another origin may send a request of the session protocol. */
 export function isPreflight({ method, headers }: IncomingMessage): boolean {
-  const asked = String(headers["access-control-request-headers"] ?? "").toLowerCase();
+  const asked = (headers["access-control-request-headers"] ?? "").toLowerCase();
   return method === "OPTIONS" && asked.split(/\s*,\s*/).includes(protocolField);
 }
 

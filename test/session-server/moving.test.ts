@@ -2,8 +2,15 @@ import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
 import { destroyOpenClients } from "../support/raw-client.ts";
 import { guardAgainstUnhandled } from "../support/unhandled.ts";
-import { type AttachedRecord, attachRecord, credentialsOf, isControl, post } from "./session-client.ts";
-import { SessionRequester, SessionWebSocket } from "./session-client.ts";
+import {
+  type AttachedRecord,
+  attachRecord,
+  credentialsOf,
+  isControl,
+  post,
+  SessionRequester,
+  SessionWebSocket,
+} from "./session-client.ts";
 import { attachedOf, setSessions } from "./set-sessions.ts";
 
 guardAgainstUnhandled();
