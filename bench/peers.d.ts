@@ -52,9 +52,10 @@ declare module "socket.io" {
     emit(event: string, data: string): void;
   };
   export class Server {
-    constructor(server: HttpServer | HttpsServer, options: object);
+    constructor(server: HttpServer | HttpsServer, options?: object);
     on(event: "connection", handler: (socket: Socket) => void): void;
     to(room: string): { emit(event: string, data: string): void };
+    close(): Promise<void>;
   }
 }
 

@@ -49,4 +49,4 @@ export const firstMessageMs = 1000;
 /** And behind it there is never so long without a push. */
 export const silenceMs = 2000;
 /** How long pushes are watched. */
-export const watchMs = 3000;
+export const watchMs = 2500;

@@ -9,13 +9,10 @@
 import { execFileSync } from "node:child_process";
 import { parseArgs } from "node:util";
 import { chromium } from "playwright-core";
+import { createFaultProxy } from "../../dist/testing.js";
 import { formatMarkdown } from "../lib/table.js";
 import { firstMessageMs, networks, silenceMs, watchMs } from "./networks.js";
 import { servers } from "./servers.js";
-
-const { createFaultProxy } = /** @type {typeof import("../../dist/testing.js")} */ (
-  await import("../../dist/testing.js")
-);
 
 /** @typedef {{ firstMs: number, longestMs: number, first: string, last: string }} Seen what one page saw */
 /** @typedef {keyof typeof servers} Row */
@@ -95,7 +92,9 @@ function watch({ watchMs: forMs, patienceMs: mostMs }) {
     /** @type {number[]} */
     const times = [];
     let first = "";
-    const { dial } = /** @type {{ dial(received: () => void): () => string }} */ (/** @type {unknown} */ (globalThis));
+    const { dial } = /** @type {{ dial: (received: () => void) => () => string }} */ (
+      /** @type {unknown} */ (globalThis)
+    );
     const carrier = dial(() => {
       times.push(performance.now() - startMs);
       if (times.length > 1) return;

@@ -82,8 +82,9 @@ export function createLadder(
   }
 
   function stop(code: number, reason: string): void {
-    cancel?.();
     for (const link of links) link.detach(code, reason);
+    // Behind that, since whoever is left lets the next one be dialled later.
+    cancel?.();
   }
 
   function ended(link: Link, code: number, cause: string): void {

@@ -15,6 +15,7 @@ import { openWebSocket, type RawWebSocket } from "../support/websocket-client.ts
 guardAgainstUnhandled();
 
 const seed = seedFromEnvironment();
+const patienceMs = 20_000;
 const kinds: readonly ChannelKind[] = ["websocket", "http-streaming", "long-polling"];
 
 /** A group with plain channels and sessions in it. */
@@ -94,18 +95,19 @@ async function broadcastThrough(room: Room, proxy: FaultProxy, members: readonly
     const value = new Counted(`message ${sent.length}`);
     sent.push(value);
     room.store.broadcast("lobby", value);
-  }, 2);
+  }, 4);
   try {
     proxy.set([
       { type: "cut", afterBytes: { min: 1, max: 6000 } },
       { type: "drop-response", on: "answer", probability: 0.2 },
     ]);
-    for (const { log } of members) await log.waitFor("receive", { count: log.of("receive").length + 20 });
+    for (const { log } of members)
+      await log.waitFor("receive", { count: log.of("receive").length + 20, timeoutMs: patienceMs });
     for (let round = 0; round < 2; round += 1) {
       const before = members.map(({ log }) => log.of("receive").length);
       proxy.cut();
       for (const [index, { log }] of members.entries()) {
-        await log.waitFor("receive", { count: (before[index] ?? 0) + 50, timeoutMs: 10_000 });
+        await log.waitFor("receive", { count: (before[index] ?? 0) + 50, timeoutMs: patienceMs });
       }
     }
     proxy.clear();
@@ -133,7 +135,7 @@ describe("a broadcast to sessions beside plain channels", () => {
     while (!streamed.join("").endsWith(last)) streamed.push((await stream.readChunk()).toString());
     assert.equal(streamed.join(""), expected.join(""));
     for (const { log, client } of members) {
-      await log.waitFor("receive", { count: expected.length, timeoutMs: 10_000 });
+      await log.waitFor("receive", { count: expected.length, timeoutMs: patienceMs });
       assert.deepEqual(
         log.of("receive").map(({ args }) => args[0]),
         expected,

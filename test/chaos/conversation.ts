@@ -1,7 +1,8 @@
 import type { TestContext } from "node:test";
 import { WebSocket as SocketOfWs } from "ws";
+import type { SessionLimits } from "../../src/channel/session-limits.ts";
 import { type ClientChannel, connect, type ConnectOptions, type Message } from "../../src/client.ts";
-import { createSessions, type SessionChannel, type Sessions, type SessionsOptions } from "../../src/index.ts";
+import { createSessions, type SessionChannel, type Sessions } from "../../src/index.ts";
 import { createFaultProxy, type FaultProxy } from "../../src/testing.ts";
 import { setServer } from "../server/set-server.ts";
 import type { Random } from "../support/random.ts";
@@ -22,7 +23,7 @@ const serverLimits = {
 
 const clientLimits = {
   fallbackDelayMs: 100,
-  attachTimeoutMs: 400,
+  attachTimeoutMs: 1000,
   reconnectDelayMs: 20,
   maxReconnectDelayMs: 80,
   climbDelayMs: 100,
@@ -35,7 +36,7 @@ const clientLimits = {
 
 /** A client sends no more while so much waits: the proxy writes some faults byte by byte. */
 const mostWaitingBytes = 128 * 1024;
-const tickMs = 3;
+const tickMs = 5;
 
 /** What is sent, and what of it may differ. */
 export type Traffic = {
@@ -51,7 +52,7 @@ export type ConversationOptions = {
   readonly random: Random;
   readonly traffic: Traffic;
   readonly client: ConnectOptions;
-  readonly limits?: SessionsOptions<undefined>["limits"];
+  readonly limits?: Partial<SessionLimits>;
 };
 
 /** A client and a server that talk through a proxy, both at once, and the oracle that listens. */
@@ -59,27 +60,25 @@ export class Conversation {
   readonly proxy: FaultProxy;
   readonly oracle = new Oracle();
   readonly client: ClientChannel;
-  readonly sessions: Sessions<undefined>;
+  readonly sessions: Sessions;
   readonly #random: Random;
   readonly #traffic: Traffic;
-  #server: { readonly channel: SessionChannel<undefined>; readonly index: number } | undefined;
+  #server: { readonly channel: SessionChannel; readonly index: number } | undefined;
   #count = 0;
   #timer: NodeJS.Timeout | undefined;
 
   static async start(t: TestContext, options: ConversationOptions): Promise<Conversation> {
-    const sessions = createSessions<undefined>({ limits: { ...serverLimits, ...options.limits } });
-    const opened = (channel: SessionChannel<undefined>): void => conversation.#opened(channel);
-    const { port, errors } = await setServer(t, (request) => sessions.accept(request, opened));
+    const sessions = createSessions({ limits: { ...serverLimits, ...options.limits } });
+    const opened = (channel: SessionChannel): void => conversation.#opened(channel);
+    const { port } = await setServer(t, (request) => sessions.accept(request, opened));
     const proxy = await createFaultProxy({ target: { port }, seed: options.random.seed });
     t.after(() => proxy.close());
     const conversation = new Conversation(options, sessions, proxy);
     t.after(() => conversation.#stop());
-    await conversation.oracle.until(() => conversation.oracle.isDelivered, 20_000, "the greeting");
-    if (errors.length > 0) throw errors[0];
     return conversation;
   }
 
-  private constructor(options: ConversationOptions, sessions: Sessions<undefined>, proxy: FaultProxy) {
+  private constructor(options: ConversationOptions, sessions: Sessions, proxy: FaultProxy) {
     this.#random = options.random;
     this.#traffic = options.traffic;
     this.sessions = sessions;
@@ -126,7 +125,7 @@ export class Conversation {
     return ["the client:", ...dialled, "the proxy:", ...events.slice(-60)].join("\n  ");
   }
 
-  #opened(channel: SessionChannel<undefined>): void {
+  #opened(channel: SessionChannel): void {
     const { index, greeting } = this.oracle.serverOpened();
     this.#server = { channel, index };
     channel.onReceive((message) => this.oracle.serverReceived(index, message));

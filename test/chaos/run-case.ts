@@ -12,7 +12,7 @@ const strikeLater: readonly Fault["type"][] = ["cut", "half-open", "refuse", "of
 
 /** The name of the test of a case. */
 export function nameOf({ name, transports, direction }: ChaosCase): string {
-  const [end, beginning] = [...transports].reverse();
+  const [end, beginning] = transports.toReversed();
   const over = beginning === undefined ? `over ${end}` : `from ${transports.slice(0, -1).join(" and ")} to ${end}`;
   return `${name}, ${over}, ${direction}`;
 }
@@ -28,7 +28,9 @@ export async function runCase(t: TestContext, chaos: ChaosCase, seed: number, ro
     },
     client: { transports: chaos.transports },
   });
+  const { oracle } = conversation;
   try {
+    await oracle.until(() => oracle.isDelivered, patienceMs, "the greeting");
     conversation.talk();
     for (let round = 0; round < rounds; round += 1) await endure(conversation, chaos);
     conversation.sendLast();

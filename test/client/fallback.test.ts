@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import type { ClientStatus } from "../../src/client.ts";
 import type { SessionChannel } from "../../src/index.ts";
+import { eventually } from "../support/expect.ts";
 import { guardAgainstUnhandled } from "../support/unhandled.ts";
 import { type Client, dial, received, setSite } from "./site.ts";
 
@@ -123,6 +125,28 @@ describe("the fallback of a client", () => {
     const polling = dial(t, proxy.url, { transports: ["long-polling"] });
     await polling.log.waitFor("open");
     assert.deepEqual(carried(polling), ["long-polling"]);
+  });
+
+  it("dials nothing while its page is kept, though it was about to move up", async (t) => {
+    const { proxy } = await setSite(t);
+    const page = new EventTarget();
+    for (const name of ["addEventListener", "removeEventListener"] as const) {
+      Object.defineProperty(globalThis, name, { value: page[name].bind(page), configurable: true });
+      t.after(() => Reflect.deleteProperty(globalThis, name));
+    }
+    const tell = (event: string): boolean => page.dispatchEvent(Object.assign(new Event(event), { persisted: true }));
+    proxy.set({ type: "swallow-upgrade" });
+    const { channel, log } = dial(t, proxy.url, { fallbackDelayMs: 50, climbDelayMs: 50 });
+    const dialled = (): number => channel.explain().filter(({ event }) => event === "dialled").length;
+    await log.waitFor("open");
+    const count = dialled();
+    await eventually(() => assert.ok(dialled() > count));
+    tell("pagehide");
+    const before = dialled();
+    await delay(500);
+    assert.equal(dialled(), before, JSON.stringify(channel.explain()));
+    tell("pageshow");
+    await log.waitFor("open", { count: 2 });
   });
 
   it("says what to pass in where there is no WebSocket, and goes on without", async (t) => {
