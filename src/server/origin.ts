@@ -34,6 +34,8 @@ export function isOriginAllowed(message: IncomingMessage, allowed: AllowedOrigin
   const { origin } = message.headers;
   if (allowed === "*" || origin === undefined) return true;
   if (allowed?.includes(origin) === true) return true;
+  // The browser's own word, which no page can write (Fetch Metadata): a proxy may have put its own host in place of ours.
+  if (message.headers["sec-fetch-site"] === "same-origin") return true;
   if (!URL.canParse(origin)) return false;
   const page = new URL(origin);
   const scheme = knownScheme(message, trustedHops) ?? page.protocol;

@@ -47,6 +47,15 @@ describe("the Origin of a handshake", () => {
     assert.equal(await ask("[::1]:9090", { Origin: "http://[::1]:9090" }), 101);
   });
 
+  it("may be another host where the browser itself says that it is the same, as behind a proxy that puts its own", async () => {
+    await start();
+    const headers = { Origin: "https://example.com" };
+    assert.equal(await ask("127.0.0.1:9090", { ...headers, "Sec-Fetch-Site": "same-origin" }), 101);
+    for (const site of ["same-site", "cross-site", "none", "same-origin, same-origin"]) {
+      assert.equal(await ask("127.0.0.1:9090", { ...headers, "Sec-Fetch-Site": site }), 403, site);
+    }
+  });
+
   for (const [what, host, origin] of [
     ["another host", "example.com", "http://evil.example"],
     ["a host that ends like it", "example.com", "http://evilexample.com"],
