@@ -92,7 +92,7 @@ export type ClientSession = {
   /** Asks the server to go on over this transport. What carries the session now does so until the answer comes. */
   attach(transport: ClientTransport): void;
   /** A record that asks for a response with what comes next, over the transport that polls. */
-  poll(transport: ClientTransport, poll: number): ControlRecord;
+  poll(transport: ClientTransport, poll: number, holdMs?: number): ControlRecord;
   /** The next item to put on a transport. Undefined: there is none, or another transport carries the session. */
   next(transport: ClientTransport): Message | CloseRecord | undefined;
   /** Takes what came over a transport, in its order. */

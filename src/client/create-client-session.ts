@@ -286,9 +286,9 @@ export function createClientSession({ limits, after, createKey, events }: Client
       if (item !== undefined) written = Math.max(written, transport.nextOutgoing++);
       return item;
     },
-    poll(transport, poll) {
+    poll(transport, poll, holdMs) {
       transport.nextIncoming = received + 1;
-      return { type: "poll", attach: transport.attach, poll, received: takeReceived() };
+      return { type: "poll", attach: transport.attach, poll, received: takeReceived(), holdMs };
     },
     lose(transport) {
       pending.delete(transport);

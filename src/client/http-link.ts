@@ -2,6 +2,7 @@ import type { Message } from "../channel/message-type.ts";
 import { lost } from "../protocol/close-code.ts";
 import type { ControlRecord } from "../protocol/control-record.ts";
 import { encodeUtf8 } from "../protocol/utf-8.ts";
+import { holdLimitMs } from "./crowd.ts";
 import { type BodyPart, createRequests } from "./http-request.ts";
 import type { Link, LinkOptions, Wire } from "./link.ts";
 
@@ -18,9 +19,11 @@ export function openHttp(link: Link, options: LinkOptions): Wire {
   const request = createRequests(link, options);
 
   async function receive(signal: AbortSignal, attach: ControlRecord): Promise<void> {
-    let failure = await request(signal, encode(attach), true);
+    const isRefused = (await holdLimitMs(signal)) && link.mode === "stream";
+    let failure = isRefused ? "too many tabs" : await request(signal, encode(attach), true);
     let poll = 0;
-    const pollOnce = (): Promise<string> => request(signal, encode(session.poll(link, ++poll)));
+    const pollOnce = async (): Promise<string> =>
+      request(signal, encode(session.poll(link, ++poll, await holdLimitMs())));
     while (!failure && link.mode === "poll" && session.carrier === link) {
       // One that failed is made again, with the next number: it may have arrived.
       failure = (await pollOnce()) && (await pollOnce());

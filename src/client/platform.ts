@@ -31,22 +31,24 @@ function listen(): void {
   }, tickMs);
   // Node must not stay for it.
   timer.unref?.();
-  for (const event of ["online", "pagehide", "pageshow"]) {
-    addEventListener?.(event, ({ type, persisted }) => {
+  for (const event of ["online", "pagehide", "pageshow", "resume"]) {
+    const tell = ({ type, persisted }: PageEvent): void => {
       for (const watcher of watchers) {
-        if (type === "online") watcher.wake();
+        // What was open when the page was frozen may be dead, and not say so: Chromium reads some streams no further.
+        if (type === "online" || type === "resume") watcher.wake();
         // The page may be kept and shown again: one with a connection is not kept.
         else if (persisted === true) watcher.pause(type === "pagehide");
       }
-    });
+    };
+    // On its way down, since the last one is for the document.
+    addEventListener?.(event, tell, true);
   }
 }
 
+type PageEvent = { readonly type: string; readonly persisted?: boolean };
+
 /** What browsers have and Node has not, and the other way round. */
 type Platform = {
-  readonly addEventListener?: (
-    event: string,
-    listener: (event: { readonly type: string; readonly persisted?: boolean }) => void,
-  ) => void;
+  readonly addEventListener?: (event: string, listener: (event: PageEvent) => void, capture: boolean) => void;
   readonly setInterval: (run: () => void, delayMs: number) => { readonly unref?: () => void };
 };

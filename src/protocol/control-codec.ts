@@ -68,7 +68,7 @@ const rules: Rules = {
   pong: {},
   tick: {},
   empty: {},
-  poll: { attach: ordinal, poll: ordinal, received: count },
+  poll: { attach: ordinal, poll: ordinal, received: count, holdMs: optional(ordinal) },
   send: { attach: ordinal, first: ordinal, received: count },
   goaway: { afterMs: count },
   close: { code, reason },

@@ -63,7 +63,14 @@ export type ControlRecord =
   /** WebSocket: an empty message of bytes, whose frame is the escape. */
   | { readonly type: "empty" }
   /** Client, HTTP: hold this request until there are messages behind `received`. Polls of one attach count up. */
-  | { readonly type: "poll"; readonly attach: number; readonly poll: number; readonly received: number }
+  | {
+      readonly type: "poll";
+      readonly attach: number;
+      readonly poll: number;
+      readonly received: number;
+      /** For no longer than this. */
+      readonly holdMs?: number | undefined;
+    }
   /** Client, HTTP: the messages behind this record, of which the first has the number `first`. */
   | { readonly type: "send"; readonly attach: number; readonly first: number; readonly received: number }
   /** Server: attach again over a new transport after this time; the old one ends soon after. */

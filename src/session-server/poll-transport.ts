@@ -33,8 +33,12 @@ export class PollTransport extends HttpTransport implements Flushable {
     response.carrier = this;
   }
 
-  /** Holds the response to a poll, and answers the one before, which nobody waits for any more. */
-  park(response: SessionResponse): void {
+  /**
+   * Holds the response to a poll, and answers the one before, which nobody waits for any more.
+   *
+   * @param holdMs - how long the client lets it be held, if that is less than the server does
+   */
+  park(response: SessionResponse, holdMs: number = this.#holdMs): void {
     this.#takeParked()?.acknowledge({ type: "ping" });
     if (this.#end !== undefined) {
       response.refuse(this.#end);
@@ -43,7 +47,7 @@ export class PollTransport extends HttpTransport implements Flushable {
     this.#parked = response;
     response.carrier = this;
     response.onDeparture({ departed: () => this.#departed(response) });
-    this.#stopHolding = this.#clock.after(this.#holdMs, () => this.write({ type: "ping" }));
+    this.#stopHolding = this.#clock.after(Math.min(holdMs, this.#holdMs), () => this.write({ type: "ping" }));
     this.wake();
   }
 

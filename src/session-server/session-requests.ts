@@ -86,7 +86,7 @@ export class SessionRequests<User> {
     if (attachment?.number !== head.attach || !(transport instanceof HttpTransport)) response.refuse(superseded);
     else if (head.type === "poll") {
       const isTaken = transport instanceof PollTransport && session.poll(attachment, head.poll, head.received);
-      if (isTaken) transport.park(response);
+      if (isTaken) transport.park(response, head.holdMs);
       else response.refuse(superseded);
     } else if (head.type === "send") {
       const { intake } = transport;

@@ -32,6 +32,7 @@ const records: ControlRecord[] = [
   { type: "pong" },
   { type: "empty" },
   { type: "poll", attach: 1, poll: 1, received: 0 },
+  { type: "poll", attach: 1, poll: 2, received: 0, holdMs: 500 },
   { type: "send", attach: 1, first: 1, received: 0 },
   { type: "goaway", afterMs: 0 },
   { type: "close", code: 1000, reason: "" },
@@ -52,13 +53,13 @@ describe("a control record", () => {
   });
 
   it("needs each of its fields, but for those that may be left out", () => {
-    const mayBeLeftOut = ["key", "mode", "gap", "reason"];
+    const mayBeLeftOut = ["key", "mode", "gap", "reason", "holdMs"];
     for (const record of records) {
       for (const name of Object.keys(record).filter((each) => each !== "type")) {
         const { [name as keyof ControlRecord]: left, ...rest } = record;
         const decoded = decodeControl(JSON.stringify(rest));
         assert.notEqual(left, undefined);
-        const isOptional = mayBeLeftOut.includes(name) && record.type.startsWith("attach");
+        const isOptional = mayBeLeftOut.includes(name) && /^(attach|poll)/.test(record.type);
         assert.equal(decoded !== undefined && "fault" in decoded, !isOptional, `${record.type}.${name}`);
       }
     }

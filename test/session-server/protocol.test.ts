@@ -221,6 +221,19 @@ describe("the silence of a session", () => {
     const { records } = await polls.ask([{ type: "poll", attach: 1, poll: 1, received: 0 }], { credentials });
     assert.deepEqual(records, [{ type: "ping" }]);
   });
+
+  it("is as long over a poll as its client lets it be, and no longer than the server does", async (t) => {
+    for (const [pollHoldMs, holdMs] of [
+      [2 ** 30, 50],
+      [50, 2 ** 30],
+    ] as const) {
+      const { port } = await setSessions(t, { limits: { pollHoldMs } });
+      const polls = await SessionRequester.connect(port);
+      const credentials = credentialsOf(attachedOf((await polls.ask([attachRecord(1, { mode: "poll" })])).records));
+      const { records } = await polls.ask([{ type: "poll", attach: 1, poll: 1, received: 0, holdMs }], { credentials });
+      assert.deepEqual(records, [{ type: "ping" }]);
+    }
+  });
 });
 
 describe("a fresh stream", () => {
