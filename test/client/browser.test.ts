@@ -1,129 +1,100 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { after, before, describe, it, type TestContext } from "node:test";
-import type { Browser, Page } from "playwright-core";
-import type { ClientChannel, ClientStatus, connect } from "../../src/client.ts";
-import { createSessions } from "../../src/index.ts";
-import { createFaultProxy, type FaultProxy } from "../../src/testing.ts";
-import { setServer } from "../server/set-server.ts";
-import { launchBrowser, openPage } from "../support/browser.ts";
+import { after, before, describe, it } from "node:test";
+import type { SessionChannel } from "../../src/index.ts";
+import { launchOrdinaryBrowser, type OrdinaryBrowser } from "../support/browser.ts";
+import { hasProxy } from "../support/reverse-proxy.ts";
 import { guardAgainstUnhandled } from "../support/unhandled.ts";
+import { scenarios } from "./browser-scenarios.ts";
+import { paths, Stage, type Tab } from "./browser-stage.ts";
 
 guardAgainstUnhandled();
 
-/** What the page has. */
-type PageGlobals = { connect: typeof connect; channel: ClientChannel; statuses: ClientStatus[]; received: unknown[] };
-declare const self: PageGlobals & { dispatchEvent(event: unknown): void };
-declare const PageTransitionEvent: new (type: string, options: { persisted: boolean }) => unknown;
-
-const bundle = readFileSync(new URL("../../../dist/client.min.js", import.meta.url));
-const html = `<!doctype html><meta charset="utf-8"><title>client</title><link rel="icon" href="data:,"><script type="module">
-import { connect } from "/client.js";
-globalThis.connect = connect;
-</script>`;
-
-/** A page with the client as it is published, whose sessions answer each message with the same. */
-async function setPage(t: TestContext, browser: Browser): Promise<{ page: Page; proxy: FaultProxy }> {
-  const sessions = createSessions();
-  const { port } = await setServer(t, (request) => {
-    const { pathname } = new URL(request.url);
-    if (pathname === "/live") return sessions.accept(request, (channel) => channel.onReceive((m) => channel.send(m)));
-    if (pathname !== "/client.js") return new Response(html, { headers: { "content-type": "text/html" } });
-    return new Response(bundle, { headers: { "content-type": "text/javascript" } });
-  });
-  const proxy = await createFaultProxy({ target: { port } });
-  t.after(() => proxy.close());
-  const { page } = await openPage(browser, proxy.url);
-  t.after(() => page.context().close());
-  await page.waitForFunction(() => typeof self.connect === "function");
-  return { page, proxy };
-}
-
-/** Dials from the page, and notes what it is told. */
-async function dial(page: Page, options: object): Promise<void> {
-  await page.evaluate((given) => {
-    self.statuses = [];
-    self.received = [];
-    self.channel = self.connect("/live", given);
-    self.channel.onStatus((status) => self.statuses.push(status));
-    self.channel.onReceive((message) => self.received.push(message));
-  }, options);
-}
-
-const opened = (page: Page, count: number): Promise<unknown> =>
-  page.waitForFunction((n) => self.statuses.filter(({ state }) => state === "open").length >= n, count);
+/** What the tabs try, and how many of them may hold a response for long. */
+const crowds = [
+  ["over three streams and polls", {}, 3],
+  ["over polls", { transports: ["long-polling"] }, 0],
+] as const;
 
 describe("the client in Chromium", () => {
-  let browser: Browser;
+  let browser: OrdinaryBrowser;
   before(async () => {
-    browser = await launchBrowser();
+    browser = await launchOrdinaryBrowser();
   });
   after(() => browser.close());
 
-  for (const kind of ["websocket", "http-streaming", "long-polling"] as const) {
-    it(`sends and receives text and bytes, empty and large, over ${kind}`, async (t) => {
-      const { page } = await setPage(t, browser);
-      await dial(page, { transports: [kind], maxQueuedBytes: 8 * 1024 * 1024 });
-      await page.evaluate(() => {
-        const { channel } = self;
-        channel.send("é");
-        channel.send("");
-        channel.send(new Uint8Array(0));
-        channel.send(Uint8Array.of(0, 255));
-        channel.send("x".repeat(1_000_000));
-        channel.send("last");
+  describe("in ten tabs, none of which gets a WebSocket,", () => {
+    let stage: Stage;
+    before(async () => {
+      stage = await Stage.build({ name: "", kind: "http-streaming" }, browser.profile);
+    });
+    after(() => stage.stop());
+
+    for (const [what, options, most] of crowds) {
+      it(`brings each its messages in time, ${what}`, async (t) => {
+        await stage.set(t);
+        stage.network.set({ type: "refuse-upgrade" });
+        const tabs: Tab[] = [];
+        for (let count = 1; count <= 10; count += 1) {
+          const tab = await stage.openTab();
+          t.after(() => tab.page.close());
+          tabs.push(tab);
+          await tab.dial(options);
+          await tab.opened();
+        }
+        const kinds = await Promise.all(tabs.map((tab) => tab.kind()));
+        assert.equal(kinds.filter((kind) => kind === "http-streaming").length, most);
+        for (let round = 1; round <= 3; round += 1) {
+          const beganAtMs = performance.now();
+          for (const { args } of stage.log.of("open")) (args[0] as SessionChannel<string>).send(`down ${round}`);
+          await Promise.all(tabs.map((tab) => tab.send([`up ${round}`])));
+          const received = await Promise.all(tabs.map((tab) => tab.received(2 * round)));
+          assert.ok(received.every((messages) => messages.length === 2 * round));
+          assert.ok(performance.now() - beganAtMs < 5000);
+        }
+        // Some close, and those that are left have room again.
+        for (const tab of tabs.slice(3)) await tab.page.close();
+        await Promise.all(tabs.slice(0, 3).map((tab) => tab.send(["alone"])));
+        await Promise.all(tabs.slice(0, 3).map((tab) => tab.received(7)));
+        // One that dials again does not stand in its own way.
+        await tabs[0]?.networkChanged();
+        await tabs[0]?.opened(2);
+        assert.equal(await tabs[0]?.kind(), kinds[0]);
       });
-      await page.waitForFunction(() => self.received.length === 6);
-      const seen = await page.evaluate(() =>
-        self.received.map((message) => {
-          if (typeof message !== "string") return Array.from(message as Uint8Array);
-          return message.length > 10 ? message.length : message;
-        }),
-      );
-      assert.deepEqual(seen, ["é", "", [], [0, 255], 1_000_000, "last"]);
-      assert.equal(await page.evaluate(() => self.channel.kind), kind);
-      await page.evaluate(() => self.channel.close());
-    });
-  }
-
-  it("falls back from a WebSocket that is swallowed, and moves up again", async (t) => {
-    const { page, proxy } = await setPage(t, browser);
-    proxy.set({ type: "swallow-upgrade" });
-    await dial(page, { climbDelayMs: 200, attachTimeoutMs: 2000 });
-    await opened(page, 1);
-    assert.equal(await page.evaluate(() => self.channel.kind), "http-streaming");
-    proxy.clear();
-    await page.waitForFunction(() => self.channel.kind === "websocket");
-    assert.ok(await page.evaluate(() => self.statuses.every(({ state }) => state !== "waiting")));
-  });
-
-  it("lets go when the page is kept for later, and resumes when it is shown again", async (t) => {
-    const { page } = await setPage(t, browser);
-    await dial(page, {});
-    await opened(page, 1);
-    await page.evaluate(() => {
-      self.dispatchEvent(new PageTransitionEvent("pagehide", { persisted: true }));
-      self.channel.send("while hidden");
-    });
-    assert.equal(await page.evaluate(() => self.channel.explain().at(-1)?.event), "left");
-    await page.evaluate(() => self.dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true })));
-    await opened(page, 2);
-    await page.waitForFunction(() => self.received.length === 1);
-    const last = await page.evaluate(() => self.statuses.at(-1));
-    assert.ok(last?.state === "open" && last.resumed);
+    }
   });
 
   it("dials at once when the network is back", async (t) => {
-    const { page, proxy } = await setPage(t, browser);
+    const stage = await Stage.build({ name: "", kind: "http-streaming" }, browser.profile);
+    t.after(() => stage.stop());
+    await stage.set(t);
+    const { tab, network, profile } = stage;
     const waitMs = 2 ** 30;
-    await dial(page, { reconnectDelayMs: waitMs, maxReconnectDelayMs: waitMs, transports: ["http-streaming"] });
-    await opened(page, 1);
-    proxy.set({ type: "refuse" });
-    proxy.cut();
-    await page.waitForFunction(() => self.statuses.at(-1)?.state === "waiting");
-    await page.context().setOffline(true);
-    proxy.clear();
-    await page.context().setOffline(false);
-    await opened(page, 2);
+    await tab.dial({ reconnectDelayMs: waitMs, maxReconnectDelayMs: waitMs, transports: ["http-streaming"] });
+    await tab.opened();
+    network.set({ type: "refuse" });
+    network.cut();
+    await tab.inState("waiting");
+    await profile.setOffline(true);
+    network.clear();
+    await profile.setOffline(false);
+    await tab.opened(2);
   });
+
+  for (const path of paths) {
+    const skip = path.proxy !== undefined && !hasProxy(path.proxy.name) && `there is no ${path.proxy.name} here`;
+    describe(`${path.name}, over ${path.kind}${skip === false ? "" : `: skipped, ${skip}`},`, { skip }, () => {
+      let stage: Stage;
+      before(async () => {
+        stage = await Stage.build(path, browser.profile);
+      });
+      after(() => stage.stop());
+
+      for (const { title, run } of scenarios) {
+        it(title, async (t) => {
+          await stage.set(t);
+          await run(stage);
+        });
+      }
+    });
+  }
 });

@@ -1,6 +1,4 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { after, afterEach, before, describe, it } from "node:test";
 import {
   type Channel,
@@ -12,13 +10,10 @@ import {
   serve,
   withChannel,
 } from "../../src/index.ts";
-import { root } from "../architecture/source.ts";
 import { deferred, eventually, within } from "../support/expect.ts";
 import { connectRaw, destroyOpenClients } from "../support/raw-client.ts";
-import { hasProxy, type ProxyName, type ReverseProxy, startProxy } from "../support/reverse-proxy.ts";
+import { documentedConfiguration, hasProxy, type ReverseProxy, startProxy } from "../support/reverse-proxy.ts";
 import { openWebSocket } from "../support/websocket-client.ts";
-
-const page = readFileSync(join(root, "docs", "proxies.md"), "utf8");
 
 /** How long a message may take through a proxy that passes it on. One that holds it back does so for seconds. */
 const soonMs = 500;
@@ -51,7 +46,7 @@ for (const name of ["nginx", "haproxy", "apache", "caddy"] as const) {
         },
         { port: 0, trustProxy: 1 },
       );
-      proxy = await startProxy(name, configurationOf(name), server.port);
+      proxy = await startProxy(name, documentedConfiguration(name), server.port);
     });
 
     afterEach(async () => {
@@ -132,11 +127,4 @@ for (const name of ["nginx", "haproxy", "apache", "caddy"] as const) {
       assert.equal(seen?.url, "http://site.example:8080/plain");
     });
   });
-}
-
-/** The part of the page that is in the language of a proxy. */
-function configurationOf(name: ProxyName): string {
-  const [, block] = new RegExp(`\`\`\`${name}\n([\\s\\S]*?)\`\`\``).exec(page) ?? [];
-  assert.ok(block !== undefined, `there is no configuration for ${name} in docs/proxies.md`);
-  return block;
 }

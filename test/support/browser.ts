@@ -1,4 +1,7 @@
-import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import { findFreePort } from "./reverse-proxy.ts";
+
+const executablePath = process.env["CHANNELKIT_CHROMIUM"] ?? "/usr/bin/chromium";
 
 /** What keeps Chromium to the page under test: it reaches for nothing else, and needs neither a GPU nor a sandbox. */
 const launchArguments = [
@@ -16,8 +19,35 @@ export type WatchedPage = { page: Page; problems: string[] };
 
 /** A real Chromium without a window: the one that `CHANNELKIT_CHROMIUM` names, or Debian's. The caller closes it. */
 export function launchBrowser(): Promise<Browser> {
-  const executablePath = process.env["CHANNELKIT_CHROMIUM"] ?? "/usr/bin/chromium";
   return chromium.launch({ executablePath, args: launchArguments });
+}
+
+/** What makes pages under test steady, and is not so for users: without these, pages are frozen, kept, and slowed down. */
+const steadyingArguments = [
+  "--disable-back-forward-cache",
+  "--disable-background-timer-throttling",
+  "--disable-backgrounding-occluded-windows",
+  "--disable-renderer-backgrounding",
+];
+
+/** A browser as users have it: one profile, whose tabs are hidden behind each other. */
+export type OrdinaryBrowser = { readonly profile: BrowserContext; close(): Promise<void> };
+
+/** As {@link launchBrowser}, without what is done for tests elsewhere. */
+export async function launchOrdinaryBrowser(): Promise<OrdinaryBrowser> {
+  const port = await findFreePort();
+  const args = [...launchArguments, `--remote-debugging-port=${port}`];
+  const program = await chromium.launch({ executablePath, args, ignoreDefaultArgs: steadyingArguments });
+  const browser = await chromium.connectOverCDP(`http://127.0.0.1:${port}`, { noDefaults: true });
+  const [profile] = browser.contexts();
+  if (profile === undefined) throw new Error("the browser has no profile");
+  return {
+    profile,
+    async close() {
+      await browser.close();
+      await program.close();
+    },
+  };
 }
 
 /** Opens a page in a profile of its own. Each of its waits has a limit, `timeoutMs`. */

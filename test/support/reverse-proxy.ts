@@ -1,10 +1,11 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { root } from "../architecture/source.ts";
 import { eventually } from "./expect.ts";
 import { connectRaw } from "./raw-client.ts";
 
@@ -65,6 +66,14 @@ export function hasProxy(name: ProxyName): boolean {
   return existsSync(recipes[name].program);
 }
 
+/** The part of docs/proxies.md that is in the language of a proxy. */
+export function documentedConfiguration(name: ProxyName): string {
+  const page = readFileSync(join(root, "docs", "proxies.md"), "utf8");
+  const [, block] = new RegExp(`\`\`\`${name}\n([\\s\\S]*?)\`\`\``).exec(page) ?? [];
+  if (block === undefined) throw new Error(`there is no configuration for ${name} in docs/proxies.md`);
+  return block;
+}
+
 /**
  * Starts a proxy and waits until it takes connections.
  *
@@ -90,10 +99,11 @@ export async function startProxy(name: ProxyName, part: string, upstreamPort: nu
   void exited.then(() => (isGone = true));
   const kill = (): boolean => child.kill("SIGKILL");
   process.on("exit", kill);
-  await eventually(async () => {
+  const begun = async (): Promise<void> => {
     if (isGone) throw new Error(`${name} has ended:\n${output}`);
     (await connectRaw(port)).destroy();
-  });
+  };
+  await eventually(begun, { timeoutMs: 10_000 });
   return {
     port,
     async stop() {
@@ -117,7 +127,8 @@ function withPorts(part: string, port: number, upstreamPort: number): string {
   return listening.replaceAll("127.0.0.1:9090", `127.0.0.1:${upstreamPort}`);
 }
 
-async function findFreePort(): Promise<number> {
+/** A port of this machine that nobody listens on now: for programs that do not tell which one they chose. */
+export async function findFreePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const address = server.address();
