@@ -67,7 +67,7 @@ export function settle(url: string | URL, options: ConnectOptions): ClientSettin
   } as const;
   const settings: Record<string, unknown> = { ...defaults };
   for (const [name, value] of Object.entries(options)) {
-    check(Object.hasOwn(defaults, name), "an option", `one of ${Object.keys(defaults).join(", ")}`, name);
+    check(Object.hasOwn(defaults, name), `the option ${name}`, `one of ${Object.keys(defaults).join(", ")}`, name);
     if (value === undefined) continue;
     const isAmount = typeof settings[name] !== "number" || (typeof value === "number" && value > 0);
     check(isAmount, name, "a number above 0", value);

@@ -28,7 +28,6 @@ const clientLimits = {
   maxReconnectDelayMs: 80,
   climbDelayMs: 100,
   downgradeMs: 200,
-  ackDelayMs: 20,
   maxQueuedBytes: 8 * 1024 * 1024,
   // A close whose ack is lost with the proxy must not keep the tests.
   resumeWindowMs: 3000,
