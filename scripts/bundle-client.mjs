@@ -20,6 +20,9 @@ const declarations = [
   "protocol/control-record",
 ];
 
+/** These the platform has, too, and terser does not know them. */
+const unknown = ["authorization", "clientId", "unref"];
+
 /** These the platform has, too, but nothing of the platform that is used here. */
 const ours =
   /^(after|bytes|detach|ended|events|finish|item|limits|next|pause|released|settings|start|stop|wake|write)$/;
@@ -43,7 +46,7 @@ export async function bundleClient() {
     module: true,
     ecma: 2020,
     compress: { passes: 3, unsafe_arrows: true, keep_fargs: false },
-    mangle: { properties: { reserved: [...declarations.flatMap(membersOf), "authorization"], keep_quoted: "strict" } },
+    mangle: { properties: { reserved: [...declarations.flatMap(membersOf), ...unknown], keep_quoted: "strict" } },
     sourceMap: { content: map ?? "", url: "client.min.js.map", filename: "client.min.js" },
   });
   writeFileSync(join(dist, "client.min.js"), code);
