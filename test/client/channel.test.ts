@@ -189,7 +189,7 @@ describe("the token of a client", () => {
 describe("a client tells", () => {
   it("what it is doing, and at once to who asks late", async (t) => {
     const { proxy } = await setSite(t);
-    const { log } = dial(t, proxy.url, { reconnectDelayMs: 10 });
+    const { log } = dial(t, proxy.url, { reconnectDelayMs: 10, fallbackDelayMs: 60_000 });
     await log.waitFor("open");
     proxy.cut();
     await log.waitFor("open", { count: 2 });
@@ -202,9 +202,9 @@ describe("a client tells", () => {
   });
 
   it("a bounded story of its attempts", async (t) => {
-    const options = { reconnectDelayMs: 1, maxReconnectDelayMs: 1, maxAttempts: 30 };
+    const options = { reconnectDelayMs: 1, maxReconnectDelayMs: 1, maxAttempts: 18 };
     const { log, channel } = dial(t, "http://127.0.0.1:9", options);
-    await log.waitFor("close");
+    await log.waitFor("close", { timeoutMs: 10_000 });
     const story = channel.explain();
     assert.equal(story.length, 100);
     assert.equal(story.at(-1)?.event, "left");

@@ -154,7 +154,7 @@ describe("the fallback of a client", () => {
     const had = Object.getOwnPropertyDescriptor(globalThis, "WebSocket");
     Object.defineProperty(globalThis, "WebSocket", { value: undefined, configurable: true });
     try {
-      const client = dial(t, proxy.url, { WebSocket: undefined } as object);
+      const client = dial(t, proxy.url, { WebSocket: undefined, fallbackDelayMs: 60_000 } as object);
       await client.log.waitFor("open");
       assert.deepEqual(carried(client), ["http-streaming"]);
       const left = client.channel.explain().find(({ event }) => event === "left");

@@ -208,12 +208,13 @@ describe("the model finds an engine that", () => {
       "test/session",
       "test/support",
     ]) {
-      cpSync(join(compiled, part), join(folder, part), { recursive: true });
+      cpSync(join(compiled, part), join(folder, part), { recursive: true, filter: (path) => !path.endsWith(".map") });
     }
     writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
     if (mutation !== undefined) mutate(join(folder, "src", `${mutation.file}.js`), mutation);
     const url = pathToFileURL(join(folder, "test", "session", "run-model.js")).href;
     const { runModel } = (await import(url)) as { runModel: (seed: number) => unknown };
+    rmSync(folder, { recursive: true });
     for (let seed = 0; seed < mostRuns; seed += 1) {
       try {
         runModel(seed);
