@@ -12,7 +12,7 @@ const streamSilenceMs = 20_000;
 /** What a response may take beyond the time for which the server holds it. */
 const slackMs = 10_000;
 const noResponse = "no response";
-const heldBack = "the stream is held back";
+const heldBack = "held back";
 
 /** Of records: their headers and payloads. */
 export type BodyPart = string | Uint8Array<ArrayBuffer>;

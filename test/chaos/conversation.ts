@@ -15,7 +15,7 @@ const serverLimits = {
   pollHoldMs: 200,
   streamTickMs: 100,
   ackDelayMs: 20,
-  attachTimeoutMs: 1000,
+  attachTimeoutMs: 2000,
   maxUnacknowledgedBytes: 8 * 1024 * 1024,
   maxReplayBytes: 8 * 1024 * 1024,
   maxReplayMessages: 10_000,
@@ -23,7 +23,7 @@ const serverLimits = {
 
 const clientLimits = {
   fallbackDelayMs: 100,
-  attachTimeoutMs: 1000,
+  attachTimeoutMs: 2000,
   reconnectDelayMs: 20,
   maxReconnectDelayMs: 80,
   climbDelayMs: 100,

@@ -53,10 +53,10 @@ describe("the fallback of a client", () => {
 
   it("dials nothing more beside a WebSocket that has answered late and asks again", async (t) => {
     const { proxy } = await setSite(t);
-    // It attaches at 400 ms; the stream of 500 ms makes that attach the one before the latest, which is answered at 800.
-    proxy.set({ type: "delay", delayMs: 200 });
-    const client = dial(t, proxy.url, { fallbackDelayMs: 500 });
-    await client.log.waitFor("open");
+    // It attaches at 800 ms; the stream of 1000 ms makes that attach the one before the latest. It is answered at 1600.
+    proxy.set({ type: "delay", delayMs: 400 });
+    const client = dial(t, proxy.url, { fallbackDelayMs: 1000 });
+    await client.log.waitFor("open", { timeoutMs: 10_000 });
     const dialled = client.channel.explain().flatMap(({ kind, event }) => (event === "dialled" ? [kind] : []));
     assert.deepEqual(dialled, ["websocket", "http-streaming"]);
     assert.deepEqual(carried(client), ["websocket"]);
@@ -140,7 +140,7 @@ describe("the fallback of a client", () => {
     const dialled = (): number => channel.explain().filter(({ event }) => event === "dialled").length;
     await log.waitFor("open");
     const count = dialled();
-    await eventually(() => assert.ok(dialled() > count));
+    await eventually(() => assert.ok(dialled() > count), { timeoutMs: 10_000 });
     tell("pagehide");
     const before = dialled();
     await delay(500);

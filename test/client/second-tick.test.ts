@@ -47,7 +47,7 @@ describe("a stream that a proxy holds back", () => {
       channel.send(first);
       await client.log.waitFor("open", { count: 2, timeoutMs: 5000 });
       assert.deepEqual(carried(client), ["http-streaming", "long-polling"]);
-      assert.deepEqual(causes(client), ["4002 the stream is held back"]);
+      assert.deepEqual(causes(client), ["4002 held back"]);
       channel.send("last");
       await client.log.waitFor("receive", { count: 2 });
       assert.deepEqual(received(client), [first, "last"]);
@@ -130,7 +130,7 @@ describe("a stream through a proxy of the field", () => {
       }
       await client.log.waitFor("open", { count: 2, timeoutMs: 5000 });
       assert.deepEqual(carried(client), ["http-streaming", "long-polling"]);
-      assert.deepEqual(causes(client), ["4002 the stream is held back"]);
+      assert.deepEqual(causes(client), ["4002 held back"]);
     });
   }
 });

@@ -18,6 +18,8 @@ afterEach(destroyOpenClients);
 
 const ofEachKind = 120;
 const stopMs = 5000;
+/** How much later than its deadline a stop may be on a busy machine. */
+const graceMs = 400;
 /** By then all have been sent elsewhere: four fifths of the first half. */
 const lastMs = 2000;
 
@@ -56,17 +58,19 @@ describe("a server with many sessions that stops", () => {
     ]);
     assert.equal(await stopped, true);
     const tookMs = performance.now() - begunMs;
-    assert.ok(tookMs > lastMs && tookMs < stopMs + 400, `${tookMs} ms`);
+    assert.ok(tookMs > lastMs && tookMs < stopMs + graceMs, `${tookMs} ms`);
 
     const announced = times.slice(0, 2 * ofEachKind);
     assert.equal(new Set(announced).size, announced.length);
-    // Of what is announced, exactly; a poll is answered when its time has come, a little late where the machine is busy.
     assert.deepEqual(
       tenthsOf(announced),
       Array.from({ length: 10 }, () => announced.length / 10),
     );
-    const all = tenthsOf(times);
-    assert.ok(Math.max(...all) <= (1.3 * times.length) / 10, all.join(" "));
+    // A poll is answered when its time has come: the third of each three clients. Late where the machine is busy, but not early.
+    for (const [index, atMs] of times.slice(2 * ofEachKind).entries()) {
+      const dueMs = (lastMs * (3 * index + 2.5)) / (3 * ofEachKind);
+      assert.ok(atMs >= dueMs - 2 && atMs < stopMs, `${atMs} ms, due at ${dueMs} ms`);
+    }
   });
 });
 
