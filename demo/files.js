@@ -1,7 +1,8 @@
 /** The files of the page, read once: a path that is not one of them cannot be asked for. */
 
 import { readdirSync, readFileSync } from "node:fs";
-import { extname } from "node:path";
+import { basename, extname } from "node:path";
+import { fileURLToPath } from "node:url";
 
 /** @type {Readonly<Record<string, string>>} */
 const types = {
@@ -23,11 +24,13 @@ const policy = [
 ].join("; ");
 
 /**
- * @param {URL} folder
+ * @param {URL} folder of which every file is served
+ * @param {readonly URL[]} others
  * @returns {(path: string) => Response | undefined}
  */
-export function createFiles(folder) {
-  const files = new Map(readdirSync(folder).map((name) => [`/${name}`, readFileSync(new URL(name, folder))]));
+export function createFiles(folder, others) {
+  const all = [...readdirSync(folder).map((name) => new URL(name, folder)), ...others];
+  const files = new Map(all.map((url) => [`/${basename(fileURLToPath(url))}`, readFileSync(url)]));
   return (path) => {
     const name = path === "/" ? "/index.html" : path;
     const body = files.get(name);

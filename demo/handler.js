@@ -1,37 +1,25 @@
-/** What the demonstration answers to which request. */
+/** What the demonstration answers to which request: a session, or a file of the page. */
 
-import { decodePosition, withChannel } from "channelkit";
-import { checkHold, checkKind, checkName, readJson, Refusal } from "./validate.js";
-
-/** @typedef {(request: Request, url: URL) => Response | Promise<Response>} Route */
-
-/** The code with which the room closes when the button is pressed. 4000 to 4999 are free for applications. */
-const closedByButton = { code: 4000, reason: "the close button" };
+import { checkName, Refusal } from "./validate.js";
 
 /**
  * @param {import("./room.js").Room} room
+ * @param {import("channelkit").Sessions} sessions
  * @param {(path: string) => Response | undefined} files
- * @returns {(request: Request) => Promise<Response>}
+ * @returns {(request: Request) => Response | Promise<Response>}
  */
-export function createHandler(room, files) {
-  /** @type {Map<string, { method: string, answer: Route }>} */
-  const routes = new Map([
-    ["/room", { method: "GET", answer: (request, url) => enter(room, request, url) }],
-    ["/messages", { method: "POST", answer: (request) => post(room, request) }],
-    ["/close", { method: "POST", answer: (request) => close(room, request) }],
-  ]);
-
-  return async (request) => {
-    if (!URL.canParse(request.url)) return refuse(new Refusal(400, "the request target is no path"));
-    const url = new URL(request.url);
-    const route = routes.get(url.pathname);
-    const method = route?.method ?? "GET";
+export function createHandler(room, sessions, files) {
+  return (request) => {
     try {
-      if (request.method !== method && (route !== undefined || request.method !== "HEAD")) {
-        return refuse(new Refusal(405, `${url.pathname} takes ${method} only`), { Allow: method });
+      const { pathname, searchParams } = addressOf(request);
+      if (pathname === "/live") {
+        const name = checkName(searchParams.get("name"));
+        return sessions.accept(request, (channel) => room.enter(channel, name));
       }
-      if (route !== undefined) return await route.answer(request, url);
-      return files(url.pathname) ?? refuse(new Refusal(404, `there is nothing at ${url.pathname}`));
+      if (request.method !== "GET" && request.method !== "HEAD") throw new Refusal(405, `${pathname} takes GET only`);
+      const file = files(pathname);
+      if (file === undefined) throw new Refusal(404, `there is nothing at ${pathname}`);
+      return file;
     } catch (error) {
       if (error instanceof Refusal) return refuse(error);
       throw error;
@@ -39,51 +27,14 @@ export function createHandler(room, files) {
   };
 }
 
-/**
- * A WebSocket, a stream or a poll: which of them it is says the upgrade, or else the parameter `kind`.
- *
- * @param {import("./room.js").Room} room
- * @param {Request} request
- * @param {URL} url
- */
-function enter(room, request, { searchParams }) {
-  const name = checkName(searchParams.get("name"));
-  const isUpgrade = request.headers.get("upgrade")?.toLowerCase() === "websocket";
-  const kind = checkKind(searchParams.get("kind") ?? (isUpgrade ? "websocket" : "long-polling"));
-  if (isUpgrade !== (kind === "websocket")) {
-    throw new Refusal(400, isUpgrade ? "an upgrade has the kind websocket" : "the kind websocket takes an upgrade");
-  }
-  const holdMs = checkHold(searchParams.get("wait"));
-  const position = searchParams.get("since");
-  const since = decodePosition(position);
-  if (position !== null && since === undefined) throw new Refusal(400, "since must be the position of a record");
-  return withChannel(request, (channel) => room.enter(channel, { name, kind, since, holdMs }));
+/** @param {Request} request */
+function addressOf({ url }) {
+  if (!URL.canParse(url)) throw new Refusal(400, "the request target is no path");
+  return new URL(url);
 }
 
-/**
- * @param {import("./room.js").Room} room
- * @param {Request} request
- */
-async function post(room, request) {
-  const { name, kind, text } = await readJson(request);
-  room.post({ name: checkName(name), kind: checkKind(kind) }, text);
-  return new Response(null, { status: 204 });
-}
-
-/**
- * @param {import("./room.js").Room} room
- * @param {Request} request
- */
-async function close(room, request) {
-  await readJson(request);
-  room.closeAll(closedByButton.code, closedByButton.reason);
-  return new Response(null, { status: 204 });
-}
-
-/**
- * @param {Refusal} refusal
- * @param {Record<string, string>} [headers]
- */
-function refuse({ status, message }, headers = {}) {
-  return Response.json({ error: message }, { status, headers: { "Cache-Control": "no-store", ...headers } });
+/** @param {Refusal} refusal */
+function refuse({ status, message }) {
+  const headers = { "Cache-Control": "no-store", ...(status === 405 && { Allow: "GET" }) };
+  return Response.json({ error: message }, { status, headers });
 }

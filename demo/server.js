@@ -1,19 +1,31 @@
-/** `npm start`: one conversation over a WebSocket, an HTTP stream and long polls, at http://127.0.0.1:9090. */
+/** `npm start`: a page, its server, and a network between them that visitors may break, at http://127.0.0.1:9090. */
 
-import { isChannelError, serve } from "channelkit";
+import { createSessions, isChannelError, serve } from "channelkit";
+import { createFaultProxy } from "channelkit/testing";
 import { createFiles } from "./files.js";
 import { createHandler } from "./handler.js";
+import { Network } from "./network.js";
 import { Room } from "./room.js";
 
 const hostname = "127.0.0.1";
-const stopTimeoutMs = 4_000;
+/** Channels get their last words after half of it. */
+const stopTimeoutMs = 2_000;
 /** The longest text takes 500 characters of at most 3 bytes, in JSON up to 6 each. */
-const limits = { maxMessageBytes: 4096, maxBodyBytes: 4096 };
+const maxMessageBytes = 4096;
+const maxSessions = 200;
+/** Each has one connection, or the six that a browser opens. */
+const maxConnections = 6 * maxSessions;
 
 const port = readPort(process.env.PORT);
-const room = new Room();
-const server = await listen();
-console.log(`The demonstration runs at ${server.url} (end it with Ctrl+C)`);
+// Longer than a cut; a page that was closed without a word is gone soon after.
+const sessions = createSessions({ limits: { maxMessageBytes, maxSessions, resumeWindowMs: 30_000 } });
+const server = await serve((request) => handler(request), { hostname, port: 0 });
+const proxy = await listen();
+// The client as a bundle has it; a page without a bundler loads it as it is.
+const client = new URL("../dist/client.min.js", import.meta.url);
+const files = createFiles(new URL("public/", import.meta.url), [client]);
+const handler = createHandler(new Room(new Network(proxy)), sessions, files);
+console.log(`The demonstration runs at ${proxy.url} (end it with Ctrl+C)`);
 
 let isStopping = false;
 process.on("SIGINT", () => stop(130));
@@ -28,17 +40,17 @@ function stop(exitCode) {
   if (isStopping) process.exit(exitCode);
   isStopping = true;
   console.log("Stopping. Once more ends it at once.");
-  room.closeAll(1001, "the server stops");
-  void server.stop({ timeoutMs: stopTimeoutMs }).then(() => console.log("Stopped."));
+  // What was cut or held back must not keep the last words from anybody.
+  proxy.clear();
+  void server
+    .stop({ timeoutMs: stopTimeoutMs })
+    .then(() => proxy.close())
+    .then(() => console.log("Stopped."));
 }
 
 async function listen() {
   try {
-    return await serve(createHandler(room, createFiles(new URL("public/", import.meta.url))), {
-      hostname,
-      port,
-      limits,
-    });
+    return await createFaultProxy({ hostname, port, target: { port: server.port }, maxConnections });
   } catch (error) {
     if (!isChannelError(error) || error.code !== "LISTEN_FAILED") throw error;
     return giveUp(explain(error.cause));

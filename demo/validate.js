@@ -1,15 +1,11 @@
-/** What the room takes from clients. Everything that arrives goes through here before it is believed. */
+/** What the room takes from pages. Everything that arrives goes through here before it is believed. */
 
-/** @typedef {import("channelkit").ChannelKind} ChannelKind */
-/** @typedef {{ name: string, kind: ChannelKind }} Identity */
+/** @typedef {import("./public/protocol.js").PageMessage} PageMessage */
 
 export const maxTextLength = 500;
-export const maxNameLength = 24;
+const maxNameLength = 24;
 
-const defaultHoldSeconds = 20;
-const maxHoldSeconds = 60;
-
-/** A request that is answered with a 4xx, or a WebSocket message that is answered with an error. */
+/** What is answered with a 4xx, or with a message that says why. */
 export class Refusal extends Error {
   /**
    * @param {number} status
@@ -22,67 +18,59 @@ export class Refusal extends Error {
 }
 
 /**
- * @param {unknown} name
+ * @param {string | null} name
  * @returns {string}
  */
 export function checkName(name) {
-  const expected = `name must be 1 to ${maxNameLength} letters, digits, spaces, dots, hyphens or underscores`;
-  if (typeof name !== "string" || name.length > maxNameLength) throw new Refusal(400, expected);
-  if (!/^[\p{L}\p{N}][\p{L}\p{M}\p{N} ._-]*$/u.test(name)) throw new Refusal(400, expected);
-  return name;
+  const isName = name !== null && name.length <= maxNameLength && /^[\p{L}\p{N}][\p{L}\p{M}\p{N} ._-]*$/u.test(name);
+  if (isName) return name;
+  throw new Refusal(400, `name must be 1 to ${maxNameLength} letters, digits, spaces, dots, hyphens or underscores`);
+}
+
+/**
+ * @param {import("channelkit").Message} message
+ * @returns {PageMessage}
+ */
+export function readPageMessage(message) {
+  const given = parse(message);
+  const { number, type } = given;
+  if (!Number.isSafeInteger(number) || Number(number) < 1) throw new Refusal(400, "number must count from 1");
+  const numbered = { number: Number(number) };
+  if (type === "pulse" || type === "cut") return { ...numbered, type };
+  if (type === "say") return { ...numbered, type, text: checkText(given.text) };
+  if (type !== "switch") throw new Refusal(400, "type must be pulse, say, switch or cut");
+  const { name, isOn } = given;
+  if (name !== "blocksWebSocket" && name !== "buffersStreams") {
+    throw new Refusal(400, "name must be blocksWebSocket or buffersStreams");
+  }
+  if (typeof isOn !== "boolean") throw new Refusal(400, "isOn must be true or false");
+  return { ...numbered, type, name, isOn };
+}
+
+/**
+ * @param {import("channelkit").Message} message
+ * @returns {Record<string, unknown>}
+ */
+function parse(message) {
+  /** @type {unknown} */
+  let given;
+  try {
+    given = typeof message === "string" ? JSON.parse(message) : undefined;
+  } catch {
+    given = undefined;
+  }
+  if (typeof given === "object" && given !== null) return /** @type {Record<string, unknown>} */ (given);
+  throw new Refusal(400, "a message must be a JSON object");
 }
 
 /**
  * @param {unknown} text
  * @returns {string} without white space around it
  */
-export function checkText(text) {
+function checkText(text) {
   if (typeof text !== "string") throw new Refusal(400, "text must be a string");
   const trimmed = text.trim();
   if (trimmed === "") throw new Refusal(400, "text must not be empty");
   if (trimmed.length > maxTextLength) throw new Refusal(400, `text must have at most ${maxTextLength} characters`);
   return trimmed;
-}
-
-/**
- * @param {unknown} kind
- * @returns {ChannelKind}
- */
-export function checkKind(kind) {
-  if (kind === "websocket" || kind === "http-streaming" || kind === "long-polling") return kind;
-  throw new Refusal(400, "kind must be websocket, http-streaming or long-polling");
-}
-
-/**
- * How long a poll may stay unanswered.
- *
- * @param {string | null} seconds
- * @returns {number} milliseconds
- */
-export function checkHold(seconds) {
-  const wanted = seconds === null ? defaultHoldSeconds : Number(seconds);
-  if (seconds !== "" && Number.isInteger(wanted) && wanted >= 1 && wanted <= maxHoldSeconds) return wanted * 1000;
-  throw new Refusal(400, `wait must be a whole number of seconds from 1 to ${maxHoldSeconds}`);
-}
-
-/**
- * Reads the JSON object of a POST. Only `application/json` is taken: a form of another site cannot send that.
- *
- * @param {Request} request
- * @returns {Promise<Record<string, unknown>>}
- */
-export async function readJson(request) {
-  const type = request.headers.get("content-type")?.split(";", 1)[0]?.trim().toLowerCase();
-  if (type !== "application/json") throw new Refusal(415, "the body must be application/json");
-  /** @type {unknown} */
-  let body;
-  try {
-    body = JSON.parse(await request.text());
-  } catch {
-    throw new Refusal(400, "the body must be JSON");
-  }
-  if (typeof body !== "object" || body === null || Array.isArray(body)) {
-    throw new Refusal(400, "the body must be a JSON object");
-  }
-  return /** @type {Record<string, unknown>} */ (body);
 }

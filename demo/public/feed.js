@@ -32,18 +32,3 @@ export class Feed {
     if (this.#isFollowing) this.#list.scrollTop = this.#list.scrollHeight;
   }
 }
-
-/**
- * An element with a class and a text, which stays text whatever stands in it.
- *
- * @param {"li" | "span"} tag
- * @param {string} className
- * @param {string} text
- * @returns {HTMLElement}
- */
-export function named(tag, className, text) {
-  const element = document.createElement(tag);
-  element.className = className;
-  element.textContent = text;
-  return element;
-}

@@ -1,97 +1,41 @@
-/** What the room sends, and what the page asks of each of its three ways to reach the room. */
+/** What the page and the server of the demonstration say to each other, as JSON, in messages of one channel. */
 
 /**
  * @typedef {"websocket" | "http-streaming" | "long-polling"} Kind
  * @typedef {{ name: string, kind: Kind }} Person
- * @typedef {Person & { at: number } & (
- *   { type: "joined" } | { type: "left", status: string, code: number } | { type: "message", text: string }
+ * @typedef {"blocksWebSocket" | "buffersStreams"} SwitchName
+ *
+ * The network as it is now; `cutsAgainInMs` says when it may be cut again.
+ * @typedef {Record<SwitchName, boolean> & { cutsAgainInMs: number }} NetworkState
+ *
+ * The page numbers its messages. A pulse has no other purpose.
+ * @typedef {{ number: number } & (
+ *   | { type: "pulse" }
+ *   | { type: "say", text: string }
+ *   | { type: "switch", name: SwitchName, isOn: boolean }
+ *   | { type: "cut" }
+ * )} PageMessage
+ *
+ * @typedef {(
+ *   | { type: "pulse" }
+ *   | { type: "said", from: Person, text: string }
+ *   | { type: "people", people: Person[] }
+ *   | { type: "network", state: NetworkState, by: string | undefined }
+ *   | { type: "refused", reason: string }
  * )} RoomEvent
- * @typedef {{ position: string, recovered: boolean, people: Person[], events: RoomEvent[] }} Batch
- * @typedef {Batch | { error: string }} RoomRecord
- */
-
-/**
- * One line of a pane's log. `bytes` are those of the payload, without frames, chunks and header lines.
  *
- * @typedef {{ direction: "up" | "down" | "note" | "end", text: string, bytes?: number }} WireEntry
- */
-
-/**
- * One try to be in the room, as a transport sees it. It calls `opened` once, then `received` for each record, and
- * `closed` once, unless it was told to close.
+ * What the server has counted of the page's messages.
+ * @typedef {{ first: number | undefined, arrived: number, lost: number, doubled: number }} Count
  *
- * @typedef {object} Attempt
- * @property {Person} me
- * @property {() => string | undefined} position of the last record seen
- * @property {() => void} opened
- * @property {(text: string) => void} received a record as it came
- * @property {(reason: string) => void} closed
- * @property {(entry: WireEntry) => void} wire
+ * The server numbers its messages, too, and says with each what it has got.
+ * @typedef {{ number: number, got: Count, event: RoomEvent }} ServerMessage
  */
 
 /**
- * `send` rejects with an error whose message can be shown.
- *
- * @typedef {{ send: (text: string) => Promise<void>, close: () => void }} Connection
- * @typedef {(attempt: Attempt) => Connection} OpenConnection
+ * @param {unknown} message
+ * @returns {ServerMessage} the page trusts its server
  */
-
-/**
- * The address of the room for one attempt: from the position that was seen, if there is one.
- *
- * @param {Attempt} attempt
- * @returns {URL}
- */
-export function roomUrl({ me, position }) {
-  const url = new URL("/room", location.href);
-  url.searchParams.set("kind", me.kind);
-  url.searchParams.set("name", me.name);
-  const since = position();
-  if (since !== undefined) url.searchParams.set("since", since);
-  return url;
-}
-
-/**
- * @param {string} text
- * @returns {number}
- */
-export function byteLength(text) {
-  return new TextEncoder().encode(text).length;
-}
-
-/**
- * What a record holds, in a few words.
- *
- * @param {string} text
- * @returns {string}
- */
-export function summarize(text) {
-  const record = readRecord(text);
-  if (record === undefined) return "no record";
-  if ("error" in record) return "error";
-  if (!record.recovered) return "position unknown";
-  const [event] = record.events;
-  if (event === undefined) return "nothing new";
-  if (record.events.length > 1) return `${record.events.length} events`;
-  return event.type;
-}
-
-/**
- * @param {string} text
- * @returns {RoomRecord | undefined} undefined for what did not come from the room
- */
-export function readRecord(text) {
-  try {
-    return /** @type {RoomRecord} */ (JSON.parse(text));
-  } catch {
-    return undefined;
-  }
-}
-
-/**
- * @param {unknown} error
- * @returns {string}
- */
-export function messageOf(error) {
-  return error instanceof Error ? error.message : String(error);
+export function readServerMessage(message) {
+  if (typeof message !== "string") throw new TypeError("the server of the demonstration sends text only");
+  return /** @type {ServerMessage} */ (JSON.parse(message));
 }

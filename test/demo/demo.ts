@@ -1,17 +1,21 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { WebSocket } from "ws";
+import { type ClientChannel, connect, type ConnectOptions } from "../../src/client.ts";
+import type { ChannelKind } from "../../src/index.ts";
 import { type RunningProgram, runProgram } from "../support/child.ts";
-import { connectRaw, type RawClient } from "../support/raw-client.ts";
-import { openWebSocket, type RawWebSocket } from "../support/websocket-client.ts";
+import { Recorder } from "../support/recorder.ts";
 
-export type Kind = "websocket" | "http-streaming" | "long-polling";
-export type RoomEvent = { type: string; name: string; kind: Kind; text?: string; status?: string; code?: number };
-export type Batch = {
-  position: string;
-  recovered: boolean;
-  people: { name: string; kind: Kind }[];
-  events: RoomEvent[];
-};
+export type Person = { name: string; kind: ChannelKind };
+export type NetworkState = { blocksWebSocket: boolean; buffersStreams: boolean; cutsAgainInMs: number };
+export type RoomEvent =
+  | { type: "pulse" }
+  | { type: "said"; from: Person; text: string }
+  | { type: "people"; people: Person[] }
+  | { type: "network"; state: NetworkState; by?: string }
+  | { type: "refused"; reason: string };
+export type Count = { first?: number; arrived: number; lost: number; doubled: number };
+export type ServerMessage = { number: number; got: Count; event: RoomEvent };
 
 export type Demo = { program: RunningProgram; url: string; port: number };
 
@@ -34,78 +38,51 @@ export async function stopDemo({ program, url }: Demo): Promise<void> {
   assert.deepEqual(exit, { code: 0, signal: null });
 }
 
-export type PollOptions = { since?: string | undefined; wait?: number };
+/** Somebody in the room without a page. */
+export class Member {
+  readonly channel: ClientChannel;
+  /** The type of each event with the whole message, and the state of each status with the status. */
+  readonly log: Recorder = new Recorder();
+  #number = 0;
 
-/** One poll. The batch is undefined for an answer without content. */
-export async function poll(
-  { url }: Demo,
-  name: string,
-  { since, wait }: PollOptions = {},
-): Promise<{ status: number; batch: Batch | undefined }> {
-  const query = new URLSearchParams({ name });
-  if (since !== undefined) query.set("since", since);
-  if (wait !== undefined) query.set("wait", String(wait));
-  const response = await fetch(`${url}/room?${query.toString()}`);
-  const text = await response.text();
-  return { status: response.status, batch: text === "" ? undefined : (JSON.parse(text) as Batch) };
-}
-
-/** A poll that must be answered with a batch. */
-export async function pollBatch(demo: Demo, name: string, options?: PollOptions): Promise<Batch> {
-  const { status, batch } = await poll(demo, name, options);
-  assert.equal(status, 200);
-  assert.ok(batch !== undefined);
-  return batch;
-}
-
-/** A member of the room with a stream, which must be what the answer is. */
-export class StreamMember {
-  readonly client: RawClient;
-
-  private constructor(client: RawClient) {
-    this.client = client;
+  constructor({ url }: Demo, name: string, options: ConnectOptions = {}) {
+    this.channel = connect(`${url}/live?name=${encodeURIComponent(name)}`, {
+      WebSocket,
+      maxReconnectDelayMs: 500,
+      ...options,
+    });
+    this.channel.onStatus((status) => this.log.record(status.state, status));
+    this.channel.onReceive((text) => {
+      const message = JSON.parse(text as string) as ServerMessage;
+      this.log.record(message.event.type, message);
+    });
   }
 
-  static async open({ port }: Demo, name: string): Promise<StreamMember> {
-    const client = await connectRaw(port);
-    const target = `/room?kind=http-streaming&name=${encodeURIComponent(name)}`;
-    client.write(`GET ${target} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`);
-    const head = await client.readHead();
-    assert.equal(head.status, 200);
-    assert.equal(head.header("content-type"), "application/x-ndjson; charset=utf-8");
-    assert.equal((await client.readChunk()).toString(), "\n");
-    return new StreamMember(client);
+  /** Comes in, and waits until everybody has been told. */
+  static async enter(demo: Demo, name: string, options?: ConnectOptions): Promise<Member> {
+    const member = new Member(demo, name, options);
+    await member.log.waitFor("people", { timeoutMs: 5000 });
+    return member;
   }
 
-  async nextBatch({ timeoutMs = 2000 } = {}): Promise<Batch> {
-    const line = (await this.client.readChunk({ timeoutMs })).toString();
-    assert.match(line, /^[^\n]+\n$/);
-    return JSON.parse(line) as Batch;
+  /** Sends with the next number, or with the one that is given. */
+  send(message: object, number: number = this.#number + 1): void {
+    this.#number = number;
+    assert.ok(this.channel.send(JSON.stringify({ number, ...message })));
   }
-}
 
-export function openSocket({ port }: Demo, name: string): Promise<RawWebSocket> {
-  return openWebSocket(port, `/room?name=${encodeURIComponent(name)}`);
-}
+  /** The event number `count` of a type, once it has come, with all that the server says besides. */
+  async next(type: RoomEvent["type"], count = 1, timeoutMs = 5000): Promise<ServerMessage> {
+    const { args } = await this.log.waitFor(type, { count, timeoutMs });
+    return args[0] as ServerMessage;
+  }
 
-/** The next record of a WebSocket: a batch, or `{ error }`. */
-export async function nextRecord<Shape = Batch>(socket: RawWebSocket): Promise<Shape> {
-  const message = await socket.nextMessage();
-  assert.equal(typeof message, "string");
-  return JSON.parse(message.toString()) as Shape;
-}
-
-export function post(demo: Demo, path: string, body: unknown): Promise<Response> {
-  const headers = { "Content-Type": "application/json" };
-  return fetch(`${demo.url}${path}`, { method: "POST", headers, body: JSON.stringify(body) });
-}
-
-/** Posts a message of somebody who is in the room. */
-export async function say(demo: Demo, name: string, kind: Kind, text: string): Promise<void> {
-  const response = await post(demo, "/messages", { name, kind, text });
-  assert.equal(response.status, 204, await response.text());
-}
-
-export function textsOf({ events }: Batch): string[] {
-  return events.filter(({ type }) => type === "message").map(({ text }) => text ?? "");
+  /** All that was said, as this member was told, once it is so much. */
+  async heard(count: number, timeoutMs?: number): Promise<string[]> {
+    await this.next("said", count, timeoutMs);
+    return this.log.of("said").map(({ args }) => {
+      const { event } = args[0] as ServerMessage;
+      return event.type === "said" ? event.text : "";
+    });
+  }
 }

@@ -3,38 +3,27 @@ import { createServer } from "node:net";
 import { once } from "node:events";
 import { afterEach, describe, test } from "node:test";
 import { runProgram } from "../support/child.ts";
-import { within } from "../support/expect.ts";
+import { eventually, within } from "../support/expect.ts";
 import { destroyOpenClients } from "../support/raw-client.ts";
-import { demoFile, nextRecord, openSocket, poll, pollBatch, startDemo, StreamMember } from "./demo.ts";
+import { openWebSocket } from "../support/websocket-client.ts";
+import { demoFile, Member, startDemo } from "./demo.ts";
 
 describe("the process of the demonstration", () => {
   afterEach(destroyOpenClients);
 
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    test(`ends at ${signal} as soon as everybody has been told`, async () => {
+    test(`ends at ${signal} as soon as everybody has been told`, async (t) => {
       const demo = await startDemo();
       const { program } = demo;
-      const socket = await openSocket(demo, "Ada");
-      await nextRecord(socket);
-      const stream = await StreamMember.open(demo, "Bob");
-      await stream.nextBatch();
-      await nextRecord(socket);
-      const { position } = await pollBatch(demo, "Cleo");
-      const parked = poll(demo, "Cleo", { since: position });
-      await pollBatch(demo, "Cleo", { since: `${position.split("-")[0]}-0` });
-      await nextRecord(socket);
-      await stream.nextBatch();
-
+      const kinds = ["websocket", "http-streaming", "long-polling"] as const;
+      const members = await Promise.all(kinds.map((kind) => Member.enter(demo, kind, { transports: [kind] })));
+      t.after(() => members.map(({ channel }) => channel.close()));
       const exited = program.stop(signal);
-      await socket.expectClose(1001, { reason: "the server stops" });
-      socket.sendClose(1001);
-      assert.equal((await stream.client.readChunk()).length, 0);
-      assert.equal((await parked).status, 204);
-      for (const { client } of [socket, stream]) {
-        await client.waitForEnd();
-        client.end();
-      }
-      assert.deepEqual(await within(1500, exited, "the end"), { code: 0, signal: null });
+      for (const { log } of members) await log.waitFor("waiting", { timeoutMs: 5000 });
+      // A client over HTTP may have found out before, when it could not make its next request.
+      const timeline = members[0]?.channel.explain();
+      assert.equal(timeline?.find(({ event }) => event === "left")?.cause, "4000 shutdown");
+      assert.deepEqual(await within(5000, exited, "the end"), { code: 0, signal: null });
       assert.match(program.output(), /\nStopping\. Once more ends it at once\.\nStopped\.\n$/);
     });
   }
@@ -42,13 +31,14 @@ describe("the process of the demonstration", () => {
   test("ends at once at the second signal, whoever has not answered yet", async () => {
     const demo = await startDemo();
     const { program } = demo;
-    const socket = await openSocket(demo, "Ada");
-    await nextRecord(socket);
+    // A handshake that never attaches: nobody answers a Close frame here.
+    const socket = await openWebSocket(demo.port, "/live?name=Ada", { protocols: ["channelkit.1"] });
     program.process.kill("SIGINT");
-    await socket.expectClose(1001);
+    await eventually(() => assert.match(program.output(), /Stopping/));
     program.process.kill("SIGTERM");
     assert.deepEqual(await within(1500, program.exited, "the end"), { code: 143, signal: null });
     assert.doesNotMatch(program.output(), /Stopped/);
+    socket.client.destroy();
   });
 
   test("says in one line that the port is taken", async () => {

@@ -1,168 +1,111 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
-import { destroyOpenClients } from "../support/raw-client.ts";
-import {
-  type Demo,
-  nextRecord,
-  openSocket,
-  poll,
-  pollBatch,
-  post,
-  say,
-  startDemo,
-  stopDemo,
-  StreamMember,
-  textsOf,
-} from "./demo.ts";
+import type { ChannelKind } from "../../src/index.ts";
+import { eventually } from "../support/expect.ts";
+import { type Demo, Member, startDemo, stopDemo } from "./demo.ts";
+
+const kinds: readonly ChannelKind[] = ["websocket", "http-streaming", "long-polling"];
+
+/** Where a machine is busy it takes more than one attempt. */
+const carriedBy = ({ channel }: Member, kind: ChannelKind): Promise<void> =>
+  eventually(() => assert.equal(channel.kind, kind), { timeoutMs: 10_000 });
 
 describe("the room of the demonstration", () => {
   let demo: Demo;
+  let members: Member[];
 
   beforeEach(async () => {
+    members = [];
     demo = await startDemo();
   });
 
   afterEach(async () => {
-    destroyOpenClients();
+    for (const { channel } of members) channel.close();
     await stopDemo(demo);
   });
 
-  test("carries one conversation over a WebSocket, a stream and polls", async () => {
-    const socket = await openSocket(demo, "Ada");
-    await nextRecord(socket);
-    const stream = await StreamMember.open(demo, "Bob");
-    await stream.nextBatch();
-    await nextRecord(socket);
-    let { position: since } = await pollBatch(demo, "Cleo");
-    await nextRecord(socket);
-    await stream.nextBatch();
+  async function enter(
+    ...parameters: [name: string, options?: ConstructorParameters<typeof Member>[2]]
+  ): Promise<Member> {
+    const member = await Member.enter(demo, ...parameters);
+    members.push(member);
+    return member;
+  }
 
-    const speakers = [
-      async () => socket.sendText("from Ada"),
-      () => say(demo, "Bob", "http-streaming", "from Bob"),
-      () => say(demo, "Cleo", "long-polling", "from Cleo"),
-    ];
-    for (const [index, speak] of speakers.entries()) {
-      const name = ["Ada", "Bob", "Cleo"][index];
-      const parked = poll(demo, "Cleo", { since });
-      await speak();
-      const { batch } = await parked;
-      assert.ok(batch !== undefined);
-      since = batch.position;
-      for (const received of [batch, await nextRecord(socket), await stream.nextBatch()]) {
-        assert.deepEqual(textsOf(received), [`from ${name}`]);
-        assert.equal(received.events[0]?.name, name);
-        assert.equal(received.position, since);
-      }
+  test("carries one conversation over a WebSocket, a stream and polls", async () => {
+    for (const kind of kinds) await enter(kind, { transports: [kind] });
+    for (const member of members) member.send({ type: "say", text: "hello" });
+    for (const member of members) {
+      await member.heard(3);
+      const from = member.log.of("said").map(({ args }) => (args[0] as { event: { from: unknown } }).event.from);
+      assert.deepEqual(new Set(from), new Set(kinds.map((kind) => ({ name: kind, kind }))));
     }
   });
 
-  test("shows who comes in how, to all and to the one who comes", async () => {
-    const socket = await openSocket(demo, "Ada");
-    const ada = { name: "Ada", kind: "websocket" };
-    assert.deepEqual((await nextRecord(socket)).people, [ada]);
-    const stream = await StreamMember.open(demo, "Bob");
-    const bob = { name: "Bob", kind: "http-streaming" };
-    assert.deepEqual((await stream.nextBatch()).people, [ada, bob]);
-    const first = await pollBatch(demo, "Cleo");
-    const cleo = { name: "Cleo", kind: "long-polling" };
-    assert.deepEqual(first.people, [ada, bob, cleo]);
-    assert.deepEqual(
-      first.events.map(({ type, name }) => [type, name]),
-      [["joined", "Cleo"]],
-    );
-    await nextRecord(socket);
-    assert.deepEqual((await nextRecord(socket)).people, [ada, bob, cleo]);
+  test("tells who is here and over what, and who has left", async () => {
+    const ada = await enter("Ada");
+    const bob = await enter("Bob", { transports: ["long-polling"] });
+    const people = [
+      { name: "Ada", kind: "websocket" },
+      { name: "Bob", kind: "long-polling" },
+    ];
+    assert.deepEqual((await ada.next("people", 2)).event, { type: "people", people });
+    bob.channel.close();
+    assert.deepEqual((await ada.next("people", 3)).event, { type: "people", people: people.slice(0, 1) });
   });
 
-  test("shows who leaves with which status, a WebSocket and a stream at once", async () => {
-    const watcher = await StreamMember.open(demo, "Watcher");
-    await watcher.nextBatch();
-    const socket = await openSocket(demo, "Ada");
-    await watcher.nextBatch();
-    const stream = await StreamMember.open(demo, "Bob");
-    await watcher.nextBatch();
-
-    socket.sendClose(1001);
-    const [adaLeft] = (await watcher.nextBatch()).events;
-    assert.deepEqual(
-      [adaLeft?.type, adaLeft?.name, adaLeft?.status, adaLeft?.code],
-      ["left", "Ada", "going-away", 1001],
-    );
-    stream.client.reset();
-    const { events, people } = await watcher.nextBatch();
-    assert.deepEqual([events[0]?.type, events[0]?.name, events[0]?.status], ["left", "Bob", "client-close"]);
-    assert.deepEqual(people, [{ name: "Watcher", kind: "http-streaming" }]);
+  test("counts what is left out as lost, and what comes again as doubled", async () => {
+    const ada = await enter("Ada");
+    for (const number of [1, 2, 5, 5]) ada.send({ type: "pulse" }, number);
+    assert.deepEqual((await ada.next("pulse", 2)).got, { first: 1, arrived: 2, lost: 0, doubled: 0 });
+    assert.deepEqual((await ada.next("pulse", 4)).got, { first: 1, arrived: 4, lost: 2, doubled: 1 });
   });
 
-  test("keeps who polls while the next poll is on its way, and not for ever", async () => {
-    const watcher = await StreamMember.open(demo, "Watcher");
-    await watcher.nextBatch();
-    const { position } = await pollBatch(demo, "Cleo");
-    await watcher.nextBatch();
-    await pollBatch(demo, "Cleo", { since: position, wait: 1 });
-    await watcher.client.expectNothing();
-    const { events } = await watcher.nextBatch({ timeoutMs: 6000 });
-    assert.deepEqual([events[0]?.type, events[0]?.name], ["left", "Cleo"]);
+  test("has one network for all, which is whole again when nobody is left", async () => {
+    const ada = await enter("Ada", { climbDelayMs: 200, downgradeMs: 400 });
+    const bob = await enter("Bob", { climbDelayMs: 200, downgradeMs: 400 });
+    bob.send({ type: "switch", name: "blocksWebSocket", isOn: true });
+    for (const member of [ada, bob]) {
+      const { event } = await member.next("network", 2);
+      assert.ok(event.type === "network" && event.by === "Bob" && event.state.blocksWebSocket);
+      await carriedBy(member, "http-streaming");
+    }
+    bob.send({ type: "switch", name: "buffersStreams", isOn: true });
+    for (const member of [ada, bob]) {
+      await member.next("network", 3);
+      await carriedBy(member, "long-polling");
+    }
+    ada.channel.close();
+    bob.channel.close();
+    const cleo = await enter("Cleo", { transports: ["websocket"] });
+    const { event } = await cleo.next("network");
+    assert.ok(event.type === "network" && !event.state.blocksWebSocket && !event.state.buffersStreams);
   });
 
-  test("loses nothing between two polls, and says each thing once", async () => {
-    let { position } = await pollBatch(demo, "Cleo");
-    await say(demo, "Cleo", "long-polling", "one");
-    await say(demo, "Cleo", "long-polling", "two");
-    const missed = await pollBatch(demo, "Cleo", { since: position });
-    assert.deepEqual(textsOf(missed), ["one", "two"]);
-    ({ position } = missed);
-    const parked = poll(demo, "Cleo", { since: position });
-    await say(demo, "Cleo", "long-polling", "three");
-    const { batch } = await parked;
-    assert.ok(batch !== undefined);
-    assert.deepEqual(textsOf(batch), ["three"]);
-  });
-
-  test("answers a poll without news when its time is over", async () => {
-    const { position } = await pollBatch(demo, "Cleo");
-    const startedAt = performance.now();
-    const empty = await pollBatch(demo, "Cleo", { since: position, wait: 1 });
-    assert.ok(performance.now() - startedAt > 900, "it was answered too early");
-    assert.deepEqual([empty.position, empty.recovered, empty.events], [position, true, []]);
-  });
-
-  test("says so when it does not know a position any more", async () => {
-    const { recovered, events } = await pollBatch(demo, "Cleo", { since: "0123456789abcdef-3" });
-    assert.deepEqual([recovered, events], [false, []]);
-  });
-
-  test("closes all three kinds when it is told to, each in its own way", async () => {
-    const socket = await openSocket(demo, "Ada");
-    await nextRecord(socket);
-    const stream = await StreamMember.open(demo, "Bob");
-    await stream.nextBatch();
-    await nextRecord(socket);
-    const { position } = await pollBatch(demo, "Cleo");
-    const parked = poll(demo, "Cleo", { since: position });
-    // The parked poll is there when a second one of the same name, which is answered at once, has been answered.
-    await pollBatch(demo, "Cleo", { since: `${position.split("-")[0]}-0` });
-    await nextRecord(socket);
-    await stream.nextBatch();
-
-    assert.equal((await post(demo, "/close", {})).status, 204);
-    assert.equal((await parked).status, 204);
-    assert.equal((await stream.client.readChunk()).length, 0);
-    await socket.expectClose(4000, { reason: "the close button" });
-  });
-
-  test("closes who is just between two polls with the next poll, and lets them in again after it", async () => {
-    const { position } = await pollBatch(demo, "Cleo");
-    assert.equal((await post(demo, "/close", {})).status, 204);
-    assert.equal((await poll(demo, "Cleo", { since: position })).status, 204);
-    const { events } = await pollBatch(demo, "Cleo", { since: position });
-    assert.deepEqual(
-      events.map(({ type, code }) => [type, code]),
-      [
-        ["left", 4000],
-        ["joined", undefined],
-      ],
-    );
-  });
+  test(
+    "cuts the network for ten seconds, which loses nothing, and not again at once",
+    { timeout: 30_000 },
+    async () => {
+      for (const kind of kinds) await enter(kind, { transports: [kind] });
+      const [first] = members;
+      assert.ok(first !== undefined);
+      const beganAtMs = performance.now();
+      first.send({ type: "cut" });
+      for (const { log } of members) await log.waitFor("waiting", { timeoutMs: 5000 });
+      for (const member of members) {
+        for (let count = 1; count <= 20; count += 1)
+          member.send({ type: "say", text: `${member.channel.kind} ${count}` });
+      }
+      for (const member of members) {
+        const heard = await member.heard(60, 20_000);
+        assert.equal(new Set(heard).size, 60);
+        member.send({ type: "pulse" });
+        const { got } = await member.next("pulse");
+        assert.deepEqual([got.lost, got.doubled], [0, 0]);
+      }
+      assert.ok(performance.now() - beganAtMs > 9000);
+      first.send({ type: "cut" });
+      assert.match(JSON.stringify((await first.next("refused")).event), /cut a moment ago/);
+    },
+  );
 });
