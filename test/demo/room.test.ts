@@ -43,7 +43,7 @@ describe("the room of the demonstration", () => {
   });
 
   test("tells who is here and over what, and who has left", async () => {
-    const ada = await enter("Ada");
+    const ada = await enter("Ada", { transports: ["websocket"] });
     const bob = await enter("Bob", { transports: ["long-polling"] });
     const people = [
       { name: "Ada", kind: "websocket" },
