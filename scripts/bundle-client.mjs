@@ -21,7 +21,7 @@ const declarations = [
 ];
 
 /** These the platform has, too, and terser does not know them. */
-const unknown = ["authorization", "clientId", "unref"];
+const unknown = ["authorization", "clientId", "held", "unref"];
 
 /** These the platform has, too, but nothing of the platform that is used here. */
 const ours =
