@@ -71,7 +71,8 @@ export function createRequests(link: Link, { settings, session }: LinkOptions): 
         failure = "";
         if (signal.aborted) return;
         // Where there is nothing to leave it for, a stream in lumps is better than none.
-        if (link.mode === "stream" && isAttach && transports.at(-1) !== link.kind && isControl(record)) watch(record.type);
+        if (link.mode === "stream" && isAttach && transports.at(-1) !== link.kind && isControl(record))
+          watch(record.type);
         session.receive(link, record);
       });
       const reader = (response.body as ReadableStream<Uint8Array>).getReader();
