@@ -1,4 +1,5 @@
 import { maxReasonBytes } from "../channel/status.ts";
+import { isProtocolList, isProtocolName, maxProtocolLength, maxProtocols } from "./application-protocol.ts";
 import type { ControlRecord } from "./control-record.ts";
 import { type Fault, faultOf } from "./control-text.ts";
 import { encodeUtf8 } from "./utf-8.ts";
@@ -37,6 +38,11 @@ const reason: Rule = {
   expected: `a string of at most ${maxReasonBytes} bytes of UTF-8`,
   test: (value) => typeof value === "string" && encodeUtf8(value).length <= maxReasonBytes,
 };
+const protocol: Rule = { expected: `a token of at most ${maxProtocolLength} characters`, test: isProtocolName };
+const protocols: Rule = {
+  expected: `a list of at most ${maxProtocols} different tokens of at most ${maxProtocolLength} characters`,
+  test: isProtocolList,
+};
 
 const rules: Rules = {
   attach: {
@@ -48,6 +54,7 @@ const rules: Rules = {
     token: optional(token),
     mode: optional(matching(/^(stream|poll)$/)),
     gap: optional(flag),
+    protocols: optional(protocols),
   },
   attached: {
     attach: ordinal,
@@ -55,6 +62,7 @@ const rules: Rules = {
     secret: id,
     resumed: flag,
     reason: optional(matching(/^(expired|gap|denied|overflow)$/)),
+    protocol: optional(protocol),
     received: count,
     first: ordinal,
     pingIntervalMs: count,

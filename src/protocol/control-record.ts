@@ -21,6 +21,8 @@ export type AttachRecord = {
   readonly mode?: AttachMode | undefined;
   /** The counts of the server do not fit those of the client: end this session, open a new one. */
   readonly gap?: boolean | undefined;
+  /** The subprotocols that the application of the client offers, the best first. */
+  readonly protocols?: readonly string[] | undefined;
 };
 
 /** Server: the answer to an attach. Its numbered messages follow, from `first` on. */
@@ -35,6 +37,8 @@ export type AttachedRecord = {
   readonly resumed: boolean;
   /** Why not. None when the attach named no session. */
   readonly reason?: ResetReason;
+  /** The subprotocol that the server chose when it opened the session. None: it chose none. */
+  readonly protocol?: string;
   /** How many numbered messages of the client the server has: the client goes on behind these. */
   readonly received: number;
   /** The number of the first message that follows. */

@@ -3,6 +3,7 @@ import type { HeaderFields } from "../channel/data.ts";
 import { type ErrorListener, invalidArgument } from "../channel/errors.ts";
 import { resolveSessionLimits } from "../channel/limits.ts";
 import type { SessionLimits } from "../channel/session-limits.ts";
+import { isProtocolList, maxProtocolLength, maxProtocols } from "../protocol/application-protocol.ts";
 import { protocolField } from "../protocol/http-fields.ts";
 import { channelUnavailable } from "../server/opening.ts";
 import { containListener } from "../server/report.ts";
@@ -36,6 +37,11 @@ export type SessionsOptions<User> = {
 export type AcceptOptions = {
   /** Further header fields of the 101 of a WebSocket. */
   readonly headers?: HeaderFields;
+  /**
+   * The subprotocols that the application speaks, the best first. A session that the request opens has the first of them
+   * that its client offers, which `channel.protocol` tells both ends. Default: none.
+   */
+  readonly protocols?: readonly string[];
 };
 
 /** The sessions of an application. */
@@ -46,7 +52,8 @@ export type Sessions<User = undefined> = Iterable<SessionChannel<User>> & {
    * A request that does not speak the protocol is refused: ask {@link accepts} where others come, too.
    *
    * @param use - called once for each new session, as soon as its first transport carries it
-   * @throws ChannelError `CHANNEL_UNAVAILABLE` for a request that is not being served here, or is answered
+   * @throws ChannelError `CHANNEL_UNAVAILABLE` for a request that is not being served here, or is answered;
+   *   `INVALID_ARGUMENT` for options that cannot be
    */
   accept(request: Request, use: UseSession<User>, options?: AcceptOptions): Response | Promise<Response>;
   /** Whether a request speaks the session protocol, or a browser asks if it may; another can be served as a plain channel on the same route. */
@@ -57,6 +64,7 @@ export type Sessions<User = undefined> = Iterable<SessionChannel<User>> & {
   readonly size: number;
 };
 
+const protocolList = `a list of at most ${maxProtocols} different tokens of at most ${maxProtocolLength} characters`;
 const optionNames = ["authorize", "identify", "limits", "onError"];
 
 /**
@@ -83,16 +91,20 @@ function sessionsOf<User>(host: SessionHost<User>): Sessions<User> {
   return {
     accept(request, use, options = {}) {
       if (typeof use !== "function") throw invalidArgument("use", "a function that takes a channel", use);
-      checkOptions("options", options, ["headers"]);
+      checkOptions("options", options, ["headers", "protocols"]);
+      const { headers, protocols = [] } = options;
+      if (!isProtocolList(protocols)) throw invalidArgument("protocols", protocolList, protocols);
+      const terms = { use, protocols };
       const { message, opening } = ServedRequest.lookInto(request) ?? {};
       if (message === undefined || opening === undefined) throw channelUnavailable();
       const { offeredProtocols, environment, isOriginAllowed, allowedOrigins } = opening;
-      if (offeredProtocols !== undefined) return sockets.accept(request, offeredProtocols, use, options);
+      const handshake = headers === undefined ? {} : { headers };
+      if (offeredProtocols !== undefined) return sockets.accept(request, offeredProtocols, terms, handshake);
       if (isPreflight(message)) return answerPreflight(message, allowedOrigins, isOriginAllowed);
       if (request.method !== "POST") return new Response(null, { status: 405, headers: { Allow: "POST" } });
       // No form can set the field, and no page of another origin without asking first.
       if (message.headers[protocolField] === undefined || !isOriginAllowed) return new Response(null, { status: 403 });
-      return requests.accept(request, { message, environment }, use);
+      return requests.accept(request, { message, environment }, terms);
     },
     accepts(request) {
       const { message, opening } = ServedRequest.lookInto(request) ?? {};

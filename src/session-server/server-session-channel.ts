@@ -28,10 +28,19 @@ import { SessionOutput } from "./session-output.ts";
 export type SessionChannel<User = undefined> = Channel & {
   /** Whose session it is: what `authorize` said at the latest attach. */
   readonly attachment: User;
+  /** The subprotocol that was chosen when it was opened, of those that the client offers and `accept` was given; else empty. */
+  readonly protocol: string;
 };
 
 /** What an application does with the channel of a session, once for each. */
 export type UseSession<User> = (channel: SessionChannel<User>) => unknown;
+
+/** What a request may open a session with. */
+export type SessionTerms<User> = {
+  readonly use: UseSession<User>;
+  /** The subprotocols that the application speaks, the best first. */
+  readonly protocols: readonly string[];
+};
 
 /** What the channel of a session is made of. */
 export type SessionParts<User> = {
@@ -65,6 +74,10 @@ export class ServerSessionChannel<User> extends BaseChannel implements SessionCh
 
   override get id(): string {
     return this.#session.id;
+  }
+
+  get protocol(): string {
+    return this.#session.protocol ?? "";
   }
 
   override get kind(): ChannelKind {

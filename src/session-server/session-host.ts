@@ -14,7 +14,7 @@ import { SessionRegistry } from "../session/session-registry.ts";
 import { Derived } from "./derived.ts";
 import { Admission, type Admitted, type Authorize } from "./admission.ts";
 import { type Item, sizeOf } from "./item.ts";
-import { ServerSessionChannel, type UseSession } from "./server-session-channel.ts";
+import { ServerSessionChannel, type SessionTerms, type UseSession } from "./server-session-channel.ts";
 import type { ServerTransport } from "./server-transport.ts";
 import { WheelClock } from "./wheel-clock.ts";
 
@@ -30,7 +30,7 @@ export type HostOptions<User> = {
 export type Asking<User> = {
   readonly request: Request;
   readonly environment: Environment;
-  readonly use: UseSession<User>;
+  readonly terms: SessionTerms<User>;
   readonly transport: ServerTransport;
 };
 
@@ -82,13 +82,14 @@ export class SessionHost<User> {
 
   /** Gives a transport the session that its client may have. */
   attach(record: AttachRecord, { user, owner }: Admitted<User>, asking: Asking<User>): void {
-    const { transport, use } = asking;
+    const { transport, terms } = asking;
+    const { use, protocols } = terms;
     let made: ServerSessionChannel<User> | undefined;
     const opened = (session: ServerSession<Item>): SessionEvents => {
       made = this.#open(session, user, asking);
       return new ChannelEvents(made, this.channels);
     };
-    const result = this.registry.attach({ record, owner, transport, opened });
+    const result = this.registry.attach({ record, owner, transport, protocols, opened });
     if ("code" in result) {
       transport.turnAway(result);
       return;

@@ -14,7 +14,7 @@ import { sharingFields } from "./cross-origin.ts";
 import { HttpTransport } from "./http-transport.ts";
 import { PollTransport } from "./poll-transport.ts";
 import { credentialsOf, readRecords, type RequestRecords, type WholeMessage } from "./request-records.ts";
-import type { UseSession } from "./server-session-channel.ts";
+import type { SessionTerms } from "./server-session-channel.ts";
 import type { Asking as AskingTransport, SessionHost } from "./session-host.ts";
 import { SessionResponse } from "./session-response.ts";
 import { StreamTransport } from "./stream-transport.ts";
@@ -37,14 +37,14 @@ export class SessionRequests<User> {
   }
 
   /** Answers a request whose origin is allowed. */
-  accept(request: Request, { message, environment }: HttpAsking, use: UseSession<User>): Response | Promise<Response> {
+  accept(request: Request, { message, environment }: HttpAsking, terms: SessionTerms<User>): Response | Promise<Response> {
     if (message.headers[protocolField] !== protocolVersion)
       return this.#respond(request, (response) => response.refuseVersion());
     const credentials = credentialsOf(message);
     const records = readRecords(message, this.#host.limits.maxMessageBytes);
     if ("fault" in records) return this.#refuseFault(request, records, credentials);
     const { head } = records;
-    if (head.type === "attach") return this.#attach({ request, environment, use }, { ...head, ...credentials });
+    if (head.type === "attach") return this.#attach({ request, environment, terms }, { ...head, ...credentials });
     return this.#respond(request, (response) => this.#answer(response, records, credentials));
   }
 
@@ -54,7 +54,7 @@ export class SessionRequests<User> {
     return Promise.resolve(admitted).then((result) => this.#attachAs(result, asking, record));
   }
 
-  #attachAs(admitted: Admitted<User> | Refusal, { request, use }: Asking<User>, record: AttachRecord): Response {
+  #attachAs(admitted: Admitted<User> | Refusal, { request, terms }: Asking<User>, record: AttachRecord): Response {
     const { clock, limits } = this.#host;
     return this.#respond(request, (response) => {
       if ("code" in admitted) {
@@ -66,7 +66,7 @@ export class SessionRequests<User> {
         record.mode === "poll"
           ? new PollTransport(response, clock, limits.pollHoldMs)
           : new StreamTransport(response, clock, limits.streamTickMs);
-      this.#host.attach(record, admitted, { request, environment, use, transport });
+      this.#host.attach(record, admitted, { request, environment, terms, transport });
     });
   }
 

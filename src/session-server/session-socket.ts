@@ -17,7 +17,7 @@ import type { Refusal } from "../session/session-registry.ts";
 import { appendEscaped } from "../websocket/append-message.ts";
 import { WebSocketChannel } from "../websocket/websocket-channel.ts";
 import type { Item } from "./item.ts";
-import type { UseSession } from "./server-session-channel.ts";
+import type { SessionTerms } from "./server-session-channel.ts";
 import type { Intake, ServerTransport } from "./server-transport.ts";
 
 /** Bytes of UTF-8 that one unit of UTF-16 takes. */
@@ -36,7 +36,7 @@ export type SocketOwner<User> = {
  * and the one write a turn, of plain channels. A client may attach over it more than once.
  */
 export class SessionSocket<User> extends WebSocketChannel implements ServerTransport, Movable {
-  readonly use: UseSession<User>;
+  readonly terms: SessionTerms<User>;
   readonly #owner: SocketOwner<User>;
   readonly #decoder = new FrameDecoder(decodeControl);
   #attachment: Attachment<Item> | undefined;
@@ -45,15 +45,15 @@ export class SessionSocket<User> extends WebSocketChannel implements ServerTrans
   /** Ends it when no attach comes in time. */
   #stopWaiting: (() => void) | undefined;
 
-  /** @param use - what is done with the channel of a session that is opened over it */
+  /** @param terms - for a session that is opened over it */
   constructor(
     owner: SocketOwner<User>,
-    use: UseSession<User>,
+    terms: SessionTerms<User>,
     ...parts: ConstructorParameters<typeof WebSocketChannel>
   ) {
     super(...parts);
     this.#owner = owner;
-    this.use = use;
+    this.terms = terms;
   }
 
   override start(head: Buffer, early: readonly Buffer[]): void {

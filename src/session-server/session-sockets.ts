@@ -13,7 +13,7 @@ import { Heartbeat } from "../websocket/heartbeat.ts";
 import type { WebSocketOptions } from "../websocket/websocket-options.ts";
 import type { Admitted } from "./admission.ts";
 import { Derived } from "./derived.ts";
-import type { UseSession } from "./server-session-channel.ts";
+import type { SessionTerms } from "./server-session-channel.ts";
 import type { SessionHost } from "./session-host.ts";
 import { SessionSocket, type SocketOwner } from "./session-socket.ts";
 
@@ -46,7 +46,12 @@ export class SessionSockets<User> implements SocketOwner<User> {
   }
 
   /** Accepts the WebSocket of a client, which attaches over it. */
-  accept(request: Request, offered: readonly string[], use: UseSession<User>, options: HandshakeOptions): Response {
+  accept(
+    request: Request,
+    offered: readonly string[],
+    terms: SessionTerms<User>,
+    options: Pick<HandshakeOptions, "headers">,
+  ): Response {
     const isKnown = offered.includes(subprotocol);
     // A browser does not show its page why a handshake failed: a version that is not known is accepted, to say so.
     const protocol = isKnown ? subprotocol : offered.find((each) => each.startsWith(family));
@@ -55,7 +60,7 @@ export class SessionSockets<User> implements SocketOwner<User> {
     };
     return takeOpening(request).take(closeUnknown, protocol === undefined ? options : { ...options, protocol }, {
       ...plainChannels,
-      webSocket: (made, socket, given) => new SessionSocket(this, use, made, socket, this.#options.of(given)),
+      webSocket: (made, socket, given) => new SessionSocket(this, terms, made, socket, this.#options.of(given)),
     });
   }
 
@@ -68,8 +73,8 @@ export class SessionSockets<User> implements SocketOwner<User> {
   #settle(admitted: Admitted<User> | Refusal, record: AttachRecord, socket: SessionSocket<User>): void {
     // It may be gone by now.
     if (!socket.isOpen) return;
-    const { request, environment, use } = socket;
+    const { request, environment, terms } = socket;
     if ("code" in admitted) socket.turnAway(admitted);
-    else this.#host.attach(record, admitted, { request, environment, use, transport: socket });
+    else this.#host.attach(record, admitted, { request, environment, terms, transport: socket });
   }
 }

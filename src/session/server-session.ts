@@ -30,11 +30,16 @@ export type Attaching = {
 /** The messages of one request, with the numbers that they have. */
 export type SentBatch = Pick<Extract<ControlRecord, { type: "send" }>, "first" | "received">;
 
+/** What is said once, when a session is opened. */
+export type SessionNames = { readonly id: string; readonly protocol: string | undefined };
+
 const noEvents: SessionEvents = { message: () => undefined, closed: () => undefined, acknowledged: () => undefined };
 
 /** The server's end of a session. */
 export class ServerSession<Item> extends BaseSession<Item> {
   readonly id: string;
+  /** The subprotocol of the application; undefined: none was chosen. */
+  readonly protocol: string | undefined;
   protected events: SessionEvents;
   readonly #keeper: SessionKeeper<Item>;
   readonly #limits: SessionLimits;
@@ -42,9 +47,10 @@ export class ServerSession<Item> extends BaseSession<Item> {
   #highestPoll = 0;
   #goneSinceMs = 0;
 
-  constructor(id: string, keeper: SessionKeeper<Item>, options: SessionOptions<Item, SessionLimits>) {
+  constructor({ id, protocol }: SessionNames, keeper: SessionKeeper<Item>, options: SessionOptions<Item, SessionLimits>) {
     super(options);
     this.id = id;
+    this.protocol = protocol;
     this.#keeper = keeper;
     this.#limits = options.limits;
     // It is opened right behind its first attach.
@@ -112,6 +118,7 @@ export class ServerSession<Item> extends BaseSession<Item> {
       secret,
       resumed: reset === undefined,
       ...(reset?.reason === undefined ? undefined : { reason: reset.reason }),
+      ...(this.protocol === undefined ? undefined : { protocol: this.protocol }),
       received: this.takeReceived(),
       first: attachment.nextOutgoing,
       pingIntervalMs,

@@ -25,6 +25,8 @@ export type AttachRequest<Item> = {
   readonly record: AttachRecord;
   readonly owner: string;
   readonly transport: Transport;
+  /** The subprotocols that the application speaks, the best first: a new session has the first of them that is offered. */
+  readonly protocols?: readonly string[];
   /** A session begins: called if none is resumed, while the transport carries it. */
   readonly opened: (session: ServerSession<Item>) => SessionEvents;
 };
@@ -118,7 +120,7 @@ export class SessionRegistry<Item, Hash> {
     if (opened !== undefined && opened.owner !== request.owner) return unknown;
     const hasRoom = opened !== undefined || this.size < this.#options.limits.maxSessions || this.#gone.dropLongest();
     if (!hasRoom) return busy;
-    const kept = opened ?? this.#create(key, request.owner);
+    const kept = opened ?? this.#create(key, request);
     // The client has nothing of this session yet, whatever it has of the one it named.
     const carrying = this.#attach(kept, request, { reason });
     // Behind the attach, so that what is sent when it opens is not held to belong to a client that is away.
@@ -142,8 +144,10 @@ export class SessionRegistry<Item, Hash> {
     return { session, attachment };
   }
 
-  #create(key: string, owner: string): Kept<Item, Hash> {
-    const session = new ServerSession<Item>(this.#options.createId(), this.#keeper, this.#options);
+  #create(key: string, { owner, record, protocols }: AttachRequest<Item>): Kept<Item, Hash> {
+    const protocol = protocols?.find((each) => record.protocols?.includes(each));
+    const names = { id: this.#options.createId(), protocol };
+    const session = new ServerSession<Item>(names, this.#keeper, this.#options);
     const kept = { session, owner, key, secret: new ResumeSecret(this.#options.secrets) };
     this.#sessions.set(session.id, kept);
     this.#byKey.set(key, kept);
