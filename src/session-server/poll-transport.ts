@@ -75,7 +75,9 @@ export class PollTransport extends HttpTransport implements Flushable {
   detach(code: number, reason: string): void {
     this.#end = { code, reason };
     clearTimeout(this.#moving);
-    this.#takeParked()?.refuse({ code, reason });
+    // The ack of the client's end is among them. The answer to the send has it, too, but this one may come first.
+    const said = this.#controls;
+    this.#takeParked()?.refuse({ code, reason }, said);
   }
 
   /** The poll is held until its time, and the answer says to attach at once: any next poll has to go elsewhere. */

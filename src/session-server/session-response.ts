@@ -69,11 +69,11 @@ export class SessionResponse extends HttpChannel {
     if (this.isOpen) this.complete(() => this.exchange.answer(this.#shared(head), records));
   }
 
-  /** Answers that the request is refused, or that the transport ends. */
-  refuse({ code, reason }: Refusal): void {
+  /** Answers that the request is refused, or that the transport ends, behind what else is to be said. */
+  refuse({ code, reason }: Refusal, before: readonly ControlRecord[] = []): void {
     // RFC 6455 §5.5 allows as much over a WebSocket; what is longer is ASCII.
-    const record = recordOf({ type: "detach", code, reason: reason.slice(0, maxReasonBytes) });
-    this.answer(record, headOf(statuses.get(code) ?? 200));
+    const end: ControlRecord = { type: "detach", code, reason: reason.slice(0, maxReasonBytes) };
+    this.answer(Buffer.concat([...before, end].map((record) => recordOf(record))), headOf(statuses.get(code) ?? 200));
   }
 
   /** Answers a request in a version of the protocol that is not known. */

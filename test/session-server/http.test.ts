@@ -36,6 +36,22 @@ describe("a session over polls", () => {
     await up.ask([{ type: "send", attach: 1, first: 1, received: 0 }, "a", "b"], { credentials });
     assert.deepEqual((await answer).records, ["a", "b"]);
   });
+
+  it("acknowledges the end of its client in the poll, too, whose answer may come before that to the send", async (t) => {
+    const { port } = await setSessions(t);
+    const down = await SessionRequester.connect(port);
+    const up = await SessionRequester.connect(port);
+    const { records } = await down.ask([attachRecord(1, { mode: "poll" })]);
+    const credentials = credentialsOf(attachedOf(records));
+    const answer = down.ask([{ type: "poll", attach: 1, poll: 1, received: 0 }], { credentials });
+    const close = { type: "close", code: 1000, reason: "" } as const;
+    const sent = await up.ask([{ type: "send", attach: 1, first: 1, received: 0 }, close], { credentials });
+    assert.deepEqual(sent.records[0], { type: "ack", received: 1 });
+    assert.deepEqual((await answer).records, [
+      { type: "ack", received: 1 },
+      { type: "detach", code: 1000, reason: "" },
+    ]);
+  });
 });
 
 describe("a client that changes its transport", () => {
