@@ -26,6 +26,7 @@ export type HttpAsking = { readonly message: WholeMessage; readonly environment:
 type Asking<User> = Omit<AskingTransport<User>, "transport">;
 
 const superseded: Refusal = { code: closeCodes.superseded, reason: "superseded" };
+const closed: Refusal = { code: 1000, reason: "" };
 const unknown: Refusal = { code: closeCodes.unknown, reason: "unknown" };
 
 /** The HTTP half of the session protocol: attaches, polls and sends, each of which is a POST. */
@@ -37,7 +38,11 @@ export class SessionRequests<User> {
   }
 
   /** Answers a request whose origin is allowed. */
-  accept(request: Request, { message, environment }: HttpAsking, terms: SessionTerms<User>): Response | Promise<Response> {
+  accept(
+    request: Request,
+    { message, environment }: HttpAsking,
+    terms: SessionTerms<User>,
+  ): Response | Promise<Response> {
     if (message.headers[protocolField] !== protocolVersion)
       return this.#respond(request, (response) => response.refuseVersion());
     const credentials = credentialsOf(message);
@@ -76,9 +81,13 @@ export class SessionRequests<User> {
     { head, messages }: RequestRecords,
     credentials: SessionCredentials | undefined,
   ): void {
-    const session = credentials === undefined ? undefined : this.#host.registry.find(credentials);
+    const { registry } = this.#host;
+    const session = credentials === undefined ? undefined : registry.find(credentials);
     if (session === undefined) {
-      response.refuse(unknown);
+      // A poll may come behind the end, whose ack is on its way, or was lost.
+      const received = credentials && registry.receivedEndOf(credentials.session);
+      if (received === undefined) response.refuse(unknown);
+      else response.refuse(closed, [{ type: "ack", received }]);
       return;
     }
     const { attachment } = session;

@@ -5,6 +5,8 @@ export type Ended = {
   readonly reason: ResetReason;
   /** A late attach must not open a session in the place of this one. */
   readonly highestAttach: number;
+  /** How much of its client had come, if that closed it: everything, and the end. */
+  readonly received: number | undefined;
 };
 
 /** Why sessions ended, so that a client that comes back is told. Bounded: the oldest is forgotten first. */

@@ -47,7 +47,11 @@ export class ServerSession<Item> extends BaseSession<Item> {
   #highestPoll = 0;
   #goneSinceMs = 0;
 
-  constructor({ id, protocol }: SessionNames, keeper: SessionKeeper<Item>, options: SessionOptions<Item, SessionLimits>) {
+  constructor(
+    { id, protocol }: SessionNames,
+    keeper: SessionKeeper<Item>,
+    options: SessionOptions<Item, SessionLimits>,
+  ) {
     super(options);
     this.id = id;
     this.protocol = protocol;

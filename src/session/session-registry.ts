@@ -97,6 +97,11 @@ export class SessionRegistry<Item, Hash> {
     return kept?.secret.check(secret) === true ? kept.session : undefined;
   }
 
+  /** The number of the end of a session that its client closed, which may not know yet that it has come. */
+  receivedEndOf(session: string): number | undefined {
+    return this.#ended.get(session)?.received;
+  }
+
   /** Why the session that an attach names cannot be resumed. Undefined: it can, or none is named. */
   #whyNot(record: AttachRecord, named: Kept<Item, Hash> | undefined, owner: string): ResetReason | undefined {
     const { session, secret, received, gap } = record;
@@ -162,6 +167,7 @@ export class SessionRegistry<Item, Hash> {
     this.#byKey.delete(kept.key);
     const cause = session.end?.cause;
     const reason = cause === "overflow" || cause === "gap" ? cause : "expired";
-    this.#ended.add([session.id, kept.key], { reason, highestAttach: session.highestAttach });
+    const received = cause === "peer" ? session.takeReceived() : undefined;
+    this.#ended.add([session.id, kept.key], { reason, highestAttach: session.highestAttach, received });
   }
 }

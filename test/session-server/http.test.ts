@@ -51,6 +51,13 @@ describe("a session over polls", () => {
       { type: "ack", received: 1 },
       { type: "detach", code: 1000, reason: "" },
     ]);
+    // The next poll may be on its way already.
+    const late = await down.ask([{ type: "poll", attach: 1, poll: 2, received: 0 }], { credentials });
+    assert.equal(late.status, 200);
+    assert.deepEqual(late.records, (await answer).records);
+    const other = { ...credentials, session: "x".repeat(22) };
+    const unknown = await down.ask([{ type: "poll", attach: 1, poll: 2, received: 0 }], { credentials: other });
+    assert.equal(unknown.status, 410);
   });
 });
 
