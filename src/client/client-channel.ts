@@ -110,7 +110,7 @@ export function createChannel(settings: ClientSettings): ClientChannel {
   const session = createClientSession({
     limits: settings,
     after,
-    createKey: randomKey,
+    newKey: randomKey,
     events: {
       message: onReceive.tell,
       closed,

@@ -19,7 +19,7 @@ export type ClientTransport = Transport & {
   attach: number;
   /** The number of the item that is taken next. */
   nextOutgoing: number;
-  /** The number of the message that comes next. */
+  /** The number of the message that comes next. 0 while it attaches again: what comes is about the attach before. */
   nextIncoming: number;
 };
 
@@ -47,8 +47,13 @@ export type ClientSessionEvents = {
   /** Less is waiting now, or nothing any more. */
   acknowledged(): void;
   attached(attached: Attached): void;
-  /** The session is over: all transports are to be let go of. */
-  released(code: number, reason: string): void;
+  /**
+   * The session is over: all transports are to be let go of.
+   *
+   * @param code - 1000 if both sides know of the end
+   * @param end - the server's, if it came, whichever was told before
+   */
+  released(code: number, reason: string, end: ClientEnd): void;
   /** The server asks for an attach over a new transport, after this time. */
   goaway(afterMs: number): void;
 };
@@ -57,9 +62,14 @@ export type ClientSessionEvents = {
 export type ClientSessionOptions = {
   readonly limits: Pick<ClientLimits, "maxQueuedBytes" | "maxQueuedMessages" | "resumeWindowMs">;
   readonly after: Clock["after"];
-  /** 128 random bits, of the letters that a token may have. */
-  readonly createKey: () => string;
+  /**
+   * 128 random bits, of the letters that a token may have. Asked at the beginning and when a session is known. Undefined:
+   * no other session follows that one.
+   */
+  readonly newKey: () => string | undefined;
   readonly events: ClientSessionEvents;
+  /** Subprotocols that the application offers. */
+  readonly protocols?: readonly string[] | undefined;
 };
 
 /**

@@ -1,13 +1,13 @@
 // oxlint-disable max-lines-per-function -- a closure in the place of a class: the bundler can shorten variables, not members
 import type { Message } from "../channel/message-type.ts";
-import { fault, invitesBack, silent, superseded, unknown } from "../protocol/close-code.ts";
+import { fault, invitesBack, lost, silent, superseded, unknown } from "../protocol/close-code.ts";
 import type { AttachedRecord, CloseRecord, ControlRecord } from "../protocol/control-record.ts";
 import { isControl } from "../protocol/is-control.ts";
 import type { SessionRecord } from "../protocol/record-codec.ts";
 import type { ClientEnd, ClientSession, ClientSessionOptions, ClientTransport } from "./client-session.ts";
 
 /** What a message counts beside its own bytes, as the server's do. */
-const messageOverheadBytes = 64;
+export const messageOverheadBytes = 64;
 /** PROTOCOL.md, Acknowledge: after so many bytes, or as many as 64 messages of none are counted to have, or so much time. */
 const ackBytes = 32 * 1024;
 const ackMessageBytes = ackBytes / 64;
@@ -17,7 +17,7 @@ const mostBytesPerUnit = 3;
 /** The server pings first, so that a link that works carries one ping and not two. */
 const pingSlackMs = 5000;
 
-export function createClientSession({ limits, after, createKey, events }: ClientSessionOptions): ClientSession {
+export function createClientSession({ limits, after, newKey, events, protocols }: ClientSessionOptions): ClientSession {
   /** What is sent and not acknowledged: the first has the number behind `peerHas`. */
   const queue: { readonly item: Message | CloseRecord; readonly bytes: number }[] = [];
   /** Those that wait for an answer. */
@@ -26,12 +26,10 @@ export function createClientSession({ limits, after, createKey, events }: Client
   let answer: AttachedRecord | undefined;
   let end: ClientEnd | undefined;
   let isOver = false;
-  let key = createKey();
+  let key = newKey();
   let latestAttach = 0;
   /** The counts of the server did not fit. */
   let hasGap = false;
-  /** It was answered too late, and asks again. */
-  let asksAgain: ClientTransport | undefined;
   let bufferedBytes = 0;
   let peerHas = 0;
   /** The highest number that was put on a transport, of which it is not known whether it arrived. */
@@ -98,7 +96,7 @@ export function createClientSession({ limits, after, createKey, events }: Client
     finish({ status: "abnormal", code: fault, reason });
   }
 
-  /** @param code - of the transports' end */
+  /** @param code - of the transports' end: 1000 if both sides know of it */
   function finish(ending: ClientEnd, code = ending.code): void {
     if (isOver) return;
     const isTold = end !== undefined;
@@ -107,7 +105,7 @@ export function createClientSession({ limits, after, createKey, events }: Client
     cancelClose?.();
     takeReceived();
     forget(queue.length);
-    events.released(code, ending.reason);
+    events.released(code, ending.reason, ending);
     events.acknowledged();
     if (!isTold) events.closed(ending);
   }
@@ -123,6 +121,7 @@ export function createClientSession({ limits, after, createKey, events }: Client
       received,
       // Closing, it must not open another session.
       key: end && session ? undefined : key,
+      protocols,
       session,
       secret,
       mode: transport.mode,
@@ -138,27 +137,22 @@ export function createClientSession({ limits, after, createKey, events }: Client
     if (isLatest && !record.resumed) restart();
     // Whether the server knows no less than it acknowledged, no more than was sent, and can send what comes next.
     const fits = record.received >= peerHas && record.received <= written && record.first <= received + 1;
-    if (isLatest && fits) {
-      adopt(transport, record);
-      return;
+    if (isLatest && fits) adopt(transport, record);
+    else if (isLatest && hasGap) fail("the server resumes what it was told to end");
+    else {
+      hasGap ||= isLatest;
+      // This transport works. Whether a later attach arrived is not known: a new one over this settles it.
+      supersede();
+      transport.nextIncoming = 0;
+      attach(transport);
     }
-    if (isLatest && hasGap) {
-      fail("the server resumes what it was told to end");
-      return;
-    }
-    hasGap ||= isLatest;
-    // This transport works. Whether a later attach arrived is not known: a new one over this settles it.
-    supersede();
-    asksAgain = transport;
-    attach(transport);
   }
 
   function adopt(transport: ClientTransport, record: AttachedRecord): void {
     const { resumed } = record;
     answer = record;
     hasGap = false;
-    asksAgain = undefined;
-    key = createKey();
+    key = newKey();
     if (carrier && carrier !== transport) pending.add(carrier);
     carrier = undefined;
     supersede();
@@ -216,7 +210,7 @@ export function createClientSession({ limits, after, createKey, events }: Client
     const { code, reason } = record;
     // The other side waits for this: it keeps its last messages until then.
     acknowledge();
-    if (end || !invitesBack(code)) {
+    if (end || !key || !invitesBack(code)) {
       finish({ status: "server-close", code, reason }, 1000);
       return;
     }
@@ -231,9 +225,9 @@ export function createClientSession({ limits, after, createKey, events }: Client
     if (record.type === "attached") answered(transport, record);
     else if (record.type === "detach") {
       // Closing, it asked for this session and no other: the server has nothing to keep for it any more.
-      if (record.code === unknown && end) finish(end, 1000);
+      if (record.code === unknown && end) finish(end, unknown);
       // That is about the attach before, if it asks again: a later one had carried the session meanwhile.
-      if (record.code !== superseded || transport !== asksAgain) transport.detach(record.code, record.reason);
+      if (record.code !== superseded || transport.nextIncoming) transport.detach(record.code, record.reason);
     } else if (counts && record.type === "ack") acknowledged(record.received);
     else if (counts && record.type === "goaway") events.goaway(record.afterMs);
     else if (counts && record.type === "ping") transport.write({ type: "pong" });
@@ -275,7 +269,7 @@ export function createClientSession({ limits, after, createKey, events }: Client
       const ending: ClientEnd = { status: "client-close", code, reason };
       end = ending;
       // A server that never acknowledges the end is not waited for without end.
-      cancelClose = after(limits.resumeWindowMs, () => finish(ending, 1000));
+      cancelClose = after(limits.resumeWindowMs, () => finish(ending, lost));
       events.closed(end);
       pushClose(end);
       carrier?.wake();

@@ -35,10 +35,12 @@ export type Ladder = {
   leave(afterMs: number): void;
 };
 
+/** @param canReturn - whether there is a point in dialling again after a transport that ended with this code */
 export function createLadder(
   settings: ClientSettings,
   session: ClientSession,
   tell: (status: ClientStatus) => void,
+  canReturn: (code: number) => boolean = mayReturn,
 ): Ladder {
   const { transports } = settings;
   const downgrades = createDowngrades(settings);
@@ -108,7 +110,7 @@ export function createLadder(
       dialLater();
       return;
     }
-    if (!session.carrier && !mayReturn(code)) giveUp(code, cause);
+    if (!session.carrier && !canReturn(code)) giveUp(code, cause);
     // Not at once: it may have ended because another one is about to carry the session.
     queueMicrotask(goOn);
   }

@@ -186,7 +186,7 @@ class Talk {
     this.client = createClientSession({
       after: (delayMs, run) => this.clock.after(delayMs, run),
       limits: defaultClientLimits,
-      createKey: () => "Zr8uHs1kQe5oVb7xTn3y0w",
+      newKey: () => "Zr8uHs1kQe5oVb7xTn3y0w",
       events: {
         ...events,
         attached: () => undefined,

@@ -138,6 +138,47 @@ describe("a client", () => {
     assert.equal(client.ends.length, 1);
   });
 
+  it("tells with its release whether the server has its end, and whether that came with one of the server", () => {
+    const outcomes = [
+      { record: { type: "ack", received: 1 }, release: [1000, "client-close"] },
+      { record: { type: "close", code: 4000, reason: "" }, release: [1000, "server-close"] },
+      { record: { type: "detach", code: 4005, reason: "" }, release: [4005, "client-close"] },
+      { record: undefined, release: [1006, "client-close"] },
+    ] as const;
+    for (const { record, release } of outcomes) {
+      const client = new ScriptedClient();
+      const { attachment, transport } = client.attach();
+      client.answer({ attachment, transport });
+      client.session.close(1000, "bye");
+      attachment.next();
+      if (record === undefined) client.clock.advance(120_000);
+      else attachment.receive(record);
+      assert.deepEqual(client.releases, [release]);
+      assert.equal(client.ends.length, 1);
+    }
+  });
+
+  it("comes back with another key when the server invites it, and not if it has none: that session is the only one", () => {
+    for (const keys of [undefined, ["the-only-key-there-is"]]) {
+      const client = new ScriptedClient(keys && { newKey: () => keys.pop() });
+      const first = client.attach();
+      client.answer(first);
+      first.attachment.lost();
+      const second = client.attach();
+      assert.equal(second.transport.last("attach").key, keys ? undefined : "key-of-the-client-2");
+      client.answer(second, { resumed: true });
+      second.attachment.receive({ type: "close", code: 4000, reason: "elsewhere" });
+      assert.equal(client.session.isOpen, keys === undefined);
+      const ends = keys ? [{ status: "server-close", code: 4000, reason: "elsewhere" }] : [];
+      assert.deepEqual(client.ends, ends);
+    }
+  });
+
+  it("offers the subprotocols of the application", () => {
+    const client = new ScriptedClient({ protocols: ["chat"] });
+    assert.deepEqual(client.attach().transport.last("attach").protocols, ["chat"]);
+  });
+
   it("pings five seconds after the server would have", () => {
     const client = new ScriptedClient();
     const first = client.attach();

@@ -41,7 +41,7 @@ export class ModelClient {
         maxQueuedMessages: limits.maxReplayMessages,
       },
       after: (delayMs, run) => clock.after(delayMs, run),
-      createKey: createToken,
+      newKey: createToken,
       events: {
         message: (message) => oracle.clientReceived(message),
         closed: (end) => oracle.clientClosed(end),

@@ -4,7 +4,7 @@ import type { Message } from "../../src/channel/message-type.ts";
 import type { AttachRecord, ControlRecord } from "../../src/protocol/control-record.ts";
 import type { Attachment } from "../../src/session/attachment.ts";
 import type { SessionEvents } from "../../src/session/session-options.ts";
-import type { Attached, ClientEnd, ClientSession } from "../../src/client/client-session.ts";
+import type { Attached, ClientEnd, ClientSession, ClientSessionOptions } from "../../src/client/client-session.ts";
 import { createClientSession } from "../../src/client/create-client-session.ts";
 import type { SessionEnd } from "../../src/session/ending.ts";
 import type { ServerSession } from "../../src/session/server-session.ts";
@@ -117,25 +117,28 @@ export class ScriptedClient {
   readonly messages: Message[] = [];
   readonly ends: ClientEnd[] = [];
   readonly goaways: number[] = [];
-
+  /** The code of the release, and who ended the session. */
+  readonly releases: [number, ClientEnd["status"]][] = [];
   readonly #attempts: ClientAttempt[] = [];
 
-  constructor() {
+  constructor(options: Partial<ClientSessionOptions> = {}) {
     let keys = 0;
     this.session = createClientSession({
       limits: { ...defaultClientLimits, maxQueuedMessages: 1000 },
       after: (delayMs, run) => this.clock.after(delayMs, run),
-      createKey: () => `key-of-the-client-${++keys}`,
+      newKey: () => `key-of-the-client-${++keys}`,
       events: {
         message: (message) => this.messages.push(message),
         closed: (end) => this.ends.push(end),
         acknowledged: () => undefined,
         attached: (attached) => this.told.push(attached),
-        released: (code, reason) => {
+        released: (code, reason, { status }) => {
+          this.releases.push([code, status]);
           for (const { attachment } of this.#attempts) attachment.detach(code, reason);
         },
         goaway: (afterMs) => this.goaways.push(afterMs),
       },
+      ...options,
     });
   }
 
