@@ -1,5 +1,6 @@
 /**
- * dist/client.js and all that it imports -> dist/client.min.js, one file for browsers, with a source map.
+ * dist/client.js and all that it imports -> dist/client.min.js, one file for browsers, with a source map; and so the
+ * WebSocket of dist/websocket.js, which has the client in it.
  *
  * Names of members that only channelkit itself uses become short: all but those of the platform, which terser knows, and
  * those that declarations of the files below name, which are of public types or go over the wire.
@@ -11,14 +12,18 @@ import { build } from "esbuild";
 import { minify } from "terser";
 import { root } from "./tools.mjs";
 
-const declarations = [
-  "channel/client-limits",
-  "channel/errors",
-  "client/client-channel",
-  "client/client-options",
-  "client/client-status",
-  "protocol/control-record",
-];
+const ofBoth = ["channel/client-limits", "channel/errors", "client/client-options", "protocol/control-record"];
+const declarations = {
+  client: [...ofBoth, "client/client-channel", "client/client-status"],
+  websocket: [
+    ...ofBoth,
+    "client-websocket/session-web-socket",
+    "client-websocket/socket-arguments",
+    "client-websocket/socket-event-target",
+    "client-websocket/socket-events",
+    "client-websocket/web-socket-of",
+  ],
+};
 
 /** These the platform has, too, and terser does not know them. */
 const unknown = ["authorization", "clientId", "held", "unref"];
@@ -29,10 +34,16 @@ const ours =
 
 /** @returns {Promise<void>} */
 export async function bundleClient() {
+  await bundle("client");
+  await bundle("websocket");
+}
+
+/** @param {keyof typeof declarations} name of the entry point */
+async function bundle(name) {
   const dist = join(root, "dist");
   const { outputFiles } = await build({
-    entryPoints: [join(dist, "client.js")],
-    outfile: join(dist, "client.min.js"),
+    entryPoints: [join(dist, `${name}.js`)],
+    outfile: join(dist, `${name}.min.js`),
     bundle: true,
     minifySyntax: true,
     format: "esm",
@@ -41,17 +52,19 @@ export async function bundleClient() {
     write: false,
     mangleProps: ours,
   });
-  const [map, bundle] = ["js.map", "js"].map((end) => outputFiles.find(({ path }) => path.endsWith(end))?.text ?? "");
-  const { code = "", map: minifiedMap = "" } = await minify(bundle ?? "", {
+  const [map, text] = ["js.map", "js"].map((end) => outputFiles.find(({ path }) => path.endsWith(end))?.text ?? "");
+  const { code = "", map: minifiedMap = "" } = await minify(text ?? "", {
     module: true,
     ecma: 2020,
     compress: { passes: 3, unsafe_arrows: true, keep_fargs: false },
-    mangle: { properties: { reserved: [...declarations.flatMap(membersOf), ...unknown], keep_quoted: "strict" } },
-    sourceMap: { content: map ?? "", url: "client.min.js.map", filename: "client.min.js" },
+    mangle: {
+      properties: { reserved: [...declarations[name].flatMap(membersOf), ...unknown], keep_quoted: "strict" },
+    },
+    sourceMap: { content: map ?? "", url: `${name}.min.js.map`, filename: `${name}.min.js` },
   });
-  writeFileSync(join(dist, "client.min.js"), code);
+  writeFileSync(join(dist, `${name}.min.js`), code);
   writeFileSync(
-    join(dist, "client.min.js.map"),
+    join(dist, `${name}.min.js.map`),
     typeof minifiedMap === "string" ? minifiedMap : JSON.stringify(minifiedMap),
   );
 }

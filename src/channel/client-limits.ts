@@ -63,3 +63,18 @@ export const maxMessageBytes: number = 1024 * 1024 - 32 * 1024;
 export const maxTimelineEntries = 100;
 /** How long the server may take to answer after the machine has slept, in milliseconds. Over it: the client dials again. */
 export const probeTimeoutMs = 2000;
+
+/** Bounds of a WebSocket over a session, where they are others than those of a client. */
+export type WebSocketLimits = {
+  /**
+   * Bytes that wait for the server, and are sent or not, but not acknowledged. One message into an empty queue is always
+   * taken. Over it: the WebSocket fails, with 1006.
+   */
+  readonly maxQueuedBytes: number;
+};
+
+/** The defaults of a WebSocket over a session. */
+export const defaultWebSocketLimits: WebSocketLimits = {
+  // A library never asks whether there is room. Sixteen messages of the largest size that a server takes by default.
+  maxQueuedBytes: 16 * 1024 * 1024,
+};

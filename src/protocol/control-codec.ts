@@ -40,8 +40,8 @@ const reason: Rule = {
 };
 const protocol: Rule = { expected: `a token of at most ${maxProtocolLength} characters`, test: isProtocolName };
 const protocols: Rule = {
-  expected: `a list of at most ${maxProtocols} different tokens of at most ${maxProtocolLength} characters`,
-  test: isProtocolList,
+  expected: `a list of 1 to ${maxProtocols} different tokens of at most ${maxProtocolLength} characters`,
+  test: (value) => isProtocolList(value) && value.length > 0,
 };
 
 const rules: Rules = {

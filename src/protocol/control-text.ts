@@ -8,7 +8,7 @@ export type Fault = {
   readonly name: Extract<CloseName, "fault" | "tooBig">;
 };
 
-/** Most bytes of a control record. Over it: a fault. The longest that there is, an attach with a token, has less than 9000. */
+/** Most bytes of a control record. Over it: a fault. The longest that there is, an attach with a token and subprotocols, has less than 14 000. */
 export const maxControlBytes = 16_384;
 
 /** Reads a control record. @returns undefined for one that is to be ignored */

@@ -5,7 +5,7 @@ import { isNode, locate, nodesIn, parse, readSources } from "./source.ts";
 import type { Source, SyntaxNode } from "./source.ts";
 
 /** What package.json exports. */
-const entries = ["index.ts", "client.ts", "testing.ts"];
+const entries = ["index.ts", "client.ts", "websocket.ts", "testing.ts"];
 
 describe("the public surface, which is what the entry points export and every type that this names", () => {
   it("has a docstring on each declaration and on each of its members", () => {
@@ -124,10 +124,10 @@ function membersOf(node: SyntaxNode): SyntaxNode[] {
 
 function publicMembers(body: unknown): SyntaxNode[] {
   const members = isNode(body) ? nodesIn(body["body"]) : [];
-  return members.filter(({ accessibility, key }) => {
-    return (
-      accessibility !== "private" && accessibility !== "protected" && isNode(key) && key.type !== "PrivateIdentifier"
-    );
+  return members.filter(({ accessibility, key, kind }) => {
+    const isHidden = accessibility === "private" || accessibility === "protected";
+    // What a getter says is said of its setter, too.
+    return !isHidden && kind !== "set" && isNode(key) && key.type !== "PrivateIdentifier";
   });
 }
 

@@ -35,9 +35,9 @@ describe("the documents", () => {
         .map(read)
         .join("\n") + read("README.md");
     const names = [
-      ...["index.ts", "client.ts", "testing.ts"].flatMap(valuesOf),
+      ...["index.ts", "client.ts", "websocket.ts", "testing.ts"].flatMap(valuesOf),
       ...["Channel", "ServeOptions", "ListenerOptions", "StopOptions"].flatMap(membersOf),
-      ...["SessionsOptions", "Sessions", "ClientChannel", "ConnectOptions"].flatMap(membersOf),
+      ...["SessionsOptions", "Sessions", "AcceptOptions", "ClientChannel", "ConnectOptions"].flatMap(membersOf),
       ...["FaultProxy", "FaultProxyOptions"].flatMap(membersOf),
     ];
     assert.ok(names.length > 30, names.join());

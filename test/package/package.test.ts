@@ -70,8 +70,8 @@ describe("the package as it is published", { timeout: 120_000 }, () => {
     const sources = filesBelow(join(root, "src")).map((path) => path.replace(/\.ts$/, ""));
     const built = [".js", ".js.map", ".d.ts", ".d.ts.map"];
     const wanted = sources.flatMap((path) => [`src/${path}.ts`, ...built.map((end) => `dist/${path}${end}`)]);
-    const bundle = ["dist/client.min.js", "dist/client.min.js.map"];
-    assert.deepEqual(packed.toSorted(), ["LICENSE", "README.md", "package.json", ...wanted, ...bundle].toSorted());
+    const bundles = ["client", "websocket"].flatMap((name) => [`dist/${name}.min.js`, `dist/${name}.min.js.map`]);
+    assert.deepEqual(packed.toSorted(), ["LICENSE", "README.md", "package.json", ...wanted, ...bundles].toSorted());
   });
 
   it("brings ws and srvx, and nothing else", () => {

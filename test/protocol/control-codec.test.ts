@@ -15,6 +15,7 @@ const attached: AttachedRecord = {
   secret: token,
   resumed: false,
   reason: "expired",
+  protocol: "chat",
   received: 0,
   first: 1,
   pingIntervalMs: 25_000,
@@ -26,6 +27,7 @@ const attached: AttachedRecord = {
 const records: ControlRecord[] = [
   { type: "attach", attach: 1, received: 0, key: token },
   { type: "attach", attach: 2, received: 3, key: token, session: token, secret: token, mode: "poll", gap: true },
+  { type: "attach", attach: 1, received: 0, key: token, protocols: ["graphql-transport-ws", "a"] },
   attached,
   { type: "ack", received: 0 },
   { type: "ping" },
@@ -53,7 +55,7 @@ describe("a control record", () => {
   });
 
   it("needs each of its fields, but for those that may be left out", () => {
-    const mayBeLeftOut = ["key", "mode", "gap", "reason", "holdMs"];
+    const mayBeLeftOut = ["key", "mode", "gap", "reason", "holdMs", "protocols", "protocol"];
     for (const record of records) {
       for (const name of Object.keys(record).filter((each) => each !== "type")) {
         const { [name as keyof ControlRecord]: left, ...rest } = record;
@@ -70,6 +72,7 @@ describe("a control record", () => {
       for (const name of Object.keys(record).filter((each) => each !== "type")) {
         for (const wrong of [null, {}, [], "", -1, 0.5, 2 ** 53, "1", "<script>"]) {
           if (name === "reason" && typeof wrong === "string" && record.type !== "attached") continue;
+          if (name === "protocol" && wrong === "1") continue;
           const decoded = decodeControl(JSON.stringify({ ...record, [name]: wrong }));
           assert.ok(decoded !== undefined && "fault" in decoded, `${record.type}.${name} ${JSON.stringify(wrong)}`);
           assert.match(decoded.fault, new RegExp(`^${record.type}.${name} must be `));
@@ -105,8 +108,15 @@ describe("a control record", () => {
     // But for a token of quotation marks, which take two characters each in JSON.
     const longestToken = "~".repeat(8192);
     assert.ok(encodeControl({ type: "attach", attach: most, received: most, ...all }).length < 700);
-    const longestAttach = encodeControl({ type: "attach", attach: most, received: most, ...all, token: longestToken });
-    assert.ok(longestAttach.length < maxControlBytes);
+    const protocols = Array.from({ length: 32 }, (_, index) => String(index).padEnd(128, "x"));
+    const attach = { type: "attach", attach: most, received: most, ...all, token: longestToken, protocols } as const;
+    assert.deepEqual(decodeControl(encodeControl(attach)), attach);
+    assert.ok(encodeControl(attach).length < 14_000);
+    assert.ok(encodeControl(attach).length < maxControlBytes);
+    for (const wrong of [[...protocols, "more"], ["x".repeat(129)], ["a", "a"], ["a b"], [1]]) {
+      const decoded = decodeControl(JSON.stringify({ ...attach, protocols: wrong }));
+      assert.ok(decoded !== undefined && "fault" in decoded, String(wrong));
+    }
   });
 });
 
