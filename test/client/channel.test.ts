@@ -189,7 +189,8 @@ describe("the token of a client", () => {
 describe("a client tells", () => {
   it("what it is doing, and at once to who asks late", async (t) => {
     const { proxy } = await setSite(t);
-    const { log } = dial(t, proxy.url, { reconnectDelayMs: 10, fallbackDelayMs: 60_000 });
+    // On a slow machine the next transport would be dialled, and told, before the first one has answered.
+    const { log } = dial(t, proxy.url, { reconnectDelayMs: 10, fallbackDelayMs: 10_000 });
     await log.waitFor("open");
     proxy.cut();
     await log.waitFor("open", { count: 2 });
