@@ -110,10 +110,19 @@ export function createClientSession({ limits, after, newKey, events, protocols }
     if (!isTold) events.closed(ending);
   }
 
+  function lose(transport: ClientTransport): void {
+    pending.delete(transport);
+    if (transport !== carrier) return;
+    carrier = undefined;
+    cancelPing?.();
+  }
+
   function attach(transport: ClientTransport): void {
     const { session, secret } = answer ?? {};
     latestAttach += 1;
     transport.attach = latestAttach;
+    // Until the answer it carries nothing: the server does not know what has this number yet.
+    lose(transport);
     pending.add(transport);
     transport.write({
       type: "attach",
@@ -284,12 +293,7 @@ export function createClientSession({ limits, after, newKey, events, protocols }
       transport.nextIncoming = received + 1;
       return { type: "poll", attach: transport.attach, poll, received: takeReceived(), holdMs };
     },
-    lose(transport) {
-      pending.delete(transport);
-      if (transport !== carrier) return;
-      carrier = undefined;
-      cancelPing?.();
-    },
+    lose,
     finish,
     attach,
     receive,

@@ -13,6 +13,10 @@ guardAgainstUnhandled();
 const carried = ({ channel }: Client): string[] =>
   channel.explain().flatMap(({ kind, event }) => (event === "carries" ? [kind] : []));
 
+/** Node has none of these. They have to be there before the first channel. */
+const page = new EventTarget();
+Object.defineProperty(globalThis, "addEventListener", { value: page.addEventListener.bind(page), configurable: true });
+
 describe("the fallback of a client", () => {
   it("starts a stream at once when a WebSocket is refused", async (t) => {
     const { proxy } = await setSite(t);
@@ -129,11 +133,6 @@ describe("the fallback of a client", () => {
 
   it("dials nothing while its page is kept, though it was about to move up", async (t) => {
     const { proxy } = await setSite(t);
-    const page = new EventTarget();
-    for (const name of ["addEventListener", "removeEventListener"] as const) {
-      Object.defineProperty(globalThis, name, { value: page[name].bind(page), configurable: true });
-      t.after(() => Reflect.deleteProperty(globalThis, name));
-    }
     const tell = (event: string): boolean => page.dispatchEvent(Object.assign(new Event(event), { persisted: true }));
     proxy.set({ type: "swallow-upgrade" });
     const { channel, log } = dial(t, proxy.url, { fallbackDelayMs: 50, climbDelayMs: 50 });

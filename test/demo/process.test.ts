@@ -22,7 +22,8 @@ describe("the process of the demonstration", () => {
       for (const { log } of members) await log.waitFor("waiting", { timeoutMs: 5000 });
       // A client over HTTP may have found out before, when it could not make its next request.
       const timeline = members[0]?.channel.explain();
-      assert.equal(timeline?.find(({ event }) => event === "left")?.cause, "4000 shutdown");
+      // It was told to go elsewhere before, and there was nothing.
+      assert.ok(timeline?.some(({ cause }) => cause === "4000 shutdown"), JSON.stringify(timeline));
       assert.deepEqual(await within(5000, exited, "the end"), { code: 0, signal: null });
       assert.match(program.output(), /\nStopping\. Once more ends it at once\.\nStopped\.\n$/);
     });
