@@ -56,7 +56,7 @@ async function bundle(name) {
   const { code = "", map: minifiedMap = "" } = await minify(text ?? "", {
     module: true,
     ecma: 2020,
-    compress: { passes: 3, unsafe_arrows: true, keep_fargs: false },
+    compress: { passes: 5, pure_getters: true, unsafe_arrows: true, unsafe_methods: true, keep_fargs: false },
     mangle: {
       properties: { reserved: [...declarations[name].flatMap(membersOf), ...unknown], keep_quoted: "strict" },
     },

@@ -4,10 +4,11 @@ import type { Message } from "../channel/message-type.ts";
 import type { ClientSettings } from "../client/client-options.ts";
 import type { ClientEnd } from "../client/client-session.ts";
 import type { ClientStatus } from "../client/client-status.ts";
-import { after } from "../client/clock.ts";
-import { createClientSession, messageOverheadBytes } from "../client/create-client-session.ts";
+import { createTimer } from "../client/clock.ts";
+import { messageOverheadBytes } from "../client/costs.ts";
+import { createClientSession } from "../client/create-client-session.ts";
 import { createLadder } from "../client/ladder.ts";
-import { watchPlatform } from "../client/platform.ts";
+import { watchers, watchPlatform } from "../client/platform.ts";
 import { randomKey } from "../client/random.ts";
 import { lost, mayReturn, superseded, unknown } from "../protocol/close-code.ts";
 import type { SocketEnd } from "./socket-arguments.ts";
@@ -64,7 +65,9 @@ export function createLine(settings: ClientSettings, protocols: readonly string[
   let isOpened = false;
   let isEnded = false;
   let closing: { readonly code: number; readonly reason: string } | undefined;
-  let stopWaiting: (() => void) | undefined;
+  /** For the server, once it was lost. */
+  const wait = createTimer();
+  let isWaiting = false;
 
   function finish(end: LineEnd): void {
     if (isEnded) return;
@@ -81,7 +84,7 @@ export function createLine(settings: ClientSettings, protocols: readonly string[
   /** @param hasServer - whether there is one to be told */
   function leave(hasServer: boolean, code: number): void {
     if (hasServer) session.close(code, "");
-    else session.finish({ status: "abnormal", code, reason: "" });
+    else session.fail(code, "");
   }
 
   function bufferedBytes(): number {
@@ -91,8 +94,10 @@ export function createLine(settings: ClientSettings, protocols: readonly string[
   /** Nothing carries the session. */
   function tell(status: ClientStatus): void {
     if (isEnded || closing !== undefined) return;
-    if (isOpened) stopWaiting ??= after(settings.resumeWindowMs, () => fail("the server was not reached in time"));
-    else if (status.state === "waiting") {
+    if (isOpened) {
+      if (!isWaiting) wait(settings.resumeWindowMs, () => fail("the server was not reached in time"));
+      isWaiting = true;
+    } else if (status.state === "waiting") {
       // It took the session from itself: a later attach arrived, and the answer to an earlier one came first.
       if (status.cause.startsWith(`${superseded} `) && status.attempt < mostRaces) return;
       // Whoever has opened it decides whether to try again. Behind the turn in which the ladder sets its next attempt.
@@ -102,8 +107,8 @@ export function createLine(settings: ClientSettings, protocols: readonly string[
 
   function attached(resumed: boolean): void {
     ladder.attached();
-    stopWaiting?.();
-    stopWaiting = undefined;
+    wait();
+    isWaiting = false;
     if (isEnded) return;
     if (isOpened) {
       if (!resumed) fail("the session was lost");
@@ -125,8 +130,8 @@ export function createLine(settings: ClientSettings, protocols: readonly string[
   }
 
   function released(code: number, reason: string, end: ClientEnd): void {
-    stopWaiting?.();
-    stopWatching();
+    wait();
+    watchers.delete(ladder);
     ladder.stop(code, reason);
     if (closing === undefined) return;
     const wasClean = code === 1000;
@@ -134,12 +139,11 @@ export function createLine(settings: ClientSettings, protocols: readonly string[
     finish({ code: told.code, reason: told.reason, wasClean });
   }
 
-  const session = createClientSession({
-    limits: settings,
-    after,
-    newKey: () => keys.pop(),
-    protocols: protocols.length > 0 ? protocols : undefined,
-    events: {
+  const session = createClientSession(
+    settings,
+    createTimer,
+    () => keys.pop(),
+    {
       message(message) {
         if (!isEnded) events.message(message);
       },
@@ -149,13 +153,14 @@ export function createLine(settings: ClientSettings, protocols: readonly string[
       released,
       goaway: (afterMs) => ladder.leave(afterMs),
     },
-  });
+    protocols.length > 0 ? protocols : undefined,
+  );
   const ladder = createLadder(settings, session, tell, (code) => code !== unknown && mayReturn(code));
-  const stopWatching = watchPlatform(ladder);
+  watchPlatform(ladder);
   queueMicrotask(() => {
     if (session.isOver) return;
     isDialled = true;
-    ladder.goOn();
+    ladder.wake();
   });
 
   return {
@@ -175,7 +180,7 @@ export function createLine(settings: ClientSettings, protocols: readonly string[
     },
     close({ code, reason }) {
       closing = { code: code ?? noCode, reason };
-      stopWaiting?.();
+      wait();
       session.close(code ?? 1000, reason);
     },
     fail,

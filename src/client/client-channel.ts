@@ -5,12 +5,13 @@ import { encodeUtf8 } from "../protocol/utf-8.ts";
 import type { ClientSettings } from "./client-options.ts";
 import type { ClientCloseStatus, ClientEnd } from "./client-session.ts";
 import type { ClientStatus, TimelineEntry } from "./client-status.ts";
-import { after } from "./clock.ts";
+import { createTimer } from "./clock.ts";
 import { createClientSession } from "./create-client-session.ts";
+import { encodeRecord } from "./encode-record.ts";
 import { createHandler } from "./handler.ts";
 import { createLadder } from "./ladder.ts";
 import { check } from "./misuse.ts";
-import { watchPlatform } from "./platform.ts";
+import { watchers, watchPlatform } from "./platform.ts";
 import { randomKey } from "./random.ts";
 
 /** What a client sends: text, or bytes. They are not copied: do not change them after they were sent. */
@@ -95,11 +96,11 @@ export function createChannel(settings: ClientSettings): ClientChannel {
   const onClose = createHandler<Parameters<ClientCloseHandler>>("onClose", true);
   const waiting = new Set<() => void>();
 
-  function closed({ status, code, reason }: ClientEnd): void {
-    stopWatching();
+  function closed({ status, ...detail }: ClientEnd): void {
+    watchers.delete(ladder);
     acknowledged();
-    onStatus.tell({ state: "closed", code, reason });
-    onClose.tell(status, { code, reason, wasClean: status !== "abnormal" });
+    onStatus.tell({ state: "closed", ...detail });
+    onClose.tell(status, { ...detail, wasClean: status !== "abnormal" });
   }
 
   function acknowledged(): void {
@@ -107,28 +108,23 @@ export function createChannel(settings: ClientSettings): ClientChannel {
     waiting.clear();
   }
 
-  const session = createClientSession({
-    limits: settings,
-    after,
-    newKey: randomKey,
-    events: {
-      message: onReceive.tell,
-      closed,
-      acknowledged,
-      attached(attached) {
-        ladder.attached();
-        onStatus.tell({ state: "open", kind: ladder.kind, ...attached });
-      },
-      released: (code, reason) => ladder.stop(code, reason),
-      goaway: (afterMs) => ladder.leave(afterMs),
+  const session = createClientSession(settings, createTimer, randomKey, {
+    message: onReceive.tell,
+    closed,
+    acknowledged,
+    attached(attached) {
+      ladder.attached();
+      onStatus.tell({ state: "open", kind: ladder.kind, ...attached });
     },
+    released: (code, reason) => ladder.stop(code, reason),
+    goaway: (afterMs) => ladder.leave(afterMs),
   });
   const ladder = createLadder(settings, session, (status) => {
     if (session.isOpen) onStatus.tell(status);
   });
-  const stopWatching = watchPlatform(ladder);
+  watchPlatform(ladder);
   // Behind the turn in which handlers are set.
-  queueMicrotask(ladder.goOn);
+  queueMicrotask(ladder.wake);
 
   return {
     id: randomKey(),
@@ -143,7 +139,7 @@ export function createChannel(settings: ClientSettings): ClientChannel {
     },
     send(data) {
       const message = messageOf(data);
-      const bytes = (typeof message === "string" ? encodeUtf8(message) : message).length;
+      const bytes = encodeRecord(message)[1].length;
       const most = session.answer?.maxMessageBytes ?? maxMessageBytes;
       check(bytes <= most, "data", `at most ${most} bytes`, bytes);
       return session.send(message, bytes);
@@ -152,7 +148,7 @@ export function createChannel(settings: ClientSettings): ClientChannel {
       const isCode = code === 1000 || (Number.isInteger(code) && code >= 3000 && code < 5000);
       check(isCode, "the close code", "1000, or 3000 to 4999", code);
       const isReason = typeof reason === "string" && encodeUtf8(reason).length <= 123;
-      check(isReason, "the close reason", "a string of at most 123 bytes", reason);
+      check(isReason, "the close reason", "text of at most 123 bytes", reason);
       return session.close(code, reason);
     },
     async drained() {
@@ -168,8 +164,9 @@ export function createChannel(settings: ClientSettings): ClientChannel {
 }
 
 function messageOf(data: ClientData): Message {
-  if (typeof data === "string" || data instanceof Uint8Array) return data;
-  if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  check(data instanceof ArrayBuffer, "data", "a string, an ArrayBuffer or a view of one", data);
-  return new Uint8Array(data);
+  if (typeof data === "string") return data;
+  check(ArrayBuffer.isView(data) || data instanceof ArrayBuffer, "data", "text or bytes", data);
+  // A view has these three, and the other one stands for the whole of itself.
+  const { buffer = data as ArrayBuffer, byteOffset, byteLength } = data as Partial<ArrayBufferView>;
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }

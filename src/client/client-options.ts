@@ -43,47 +43,47 @@ export type ConnectOptions = Partial<ClientLimits> & {
 type HeaderRecord = Readonly<Record<string, string>>;
 
 /** Options and their defaults. */
-export type ClientSettings = Required<Pick<ConnectOptions, "transports" | "credentials" | "fetch">> & {
-  readonly [Name in "token" | "headers" | "WebSocket"]: ConnectOptions[Name] | undefined;
+export type ClientSettings = Required<Pick<ConnectOptions, "transports" | "fetch">> & {
+  readonly [Name in "token" | "headers" | "credentials" | "WebSocket"]: ConnectOptions[Name] | undefined;
 } & ClientLimits & { readonly url: string };
 
 const kinds: readonly ChannelKind[] = ["websocket", "http-streaming", "long-polling"];
 
 /** Checks options and adds what is not given. Throws `INVALID_ARGUMENT` for what cannot be. */
 export function settle(url: string | URL, options: ConnectOptions): ClientSettings {
-  const { WebSocket, location, fetch } = globalThis as unknown as {
-    WebSocket?: ConnectOptions["WebSocket"];
-    location?: { readonly href: string };
-    fetch: typeof globalThis.fetch;
-  };
-  const defaults = {
+  const { WebSocket, location } = globalThis as Platform;
+  const settings: Record<string, unknown> = {
     transports: kinds,
     token: undefined,
     headers: undefined,
-    credentials: "same-origin",
+    credentials: undefined,
     WebSocket,
     fetch,
     ...defaultClientLimits,
-  } as const;
-  const settings: Record<string, unknown> = { ...defaults };
+  };
+  const names = Object.keys(settings);
   for (const [name, value] of Object.entries(options)) {
-    check(Object.hasOwn(defaults, name), `the option ${name}`, `one of ${Object.keys(defaults).join(", ")}`, name);
+    check(names.includes(name), `the option ${name}`, `one of ${names.join(", ")}`, value);
     if (value === undefined) continue;
     const isAmount = typeof settings[name] !== "number" || (typeof value === "number" && value > 0);
     check(isAmount, name, "a number above 0", value);
     settings[name] = value;
   }
-  const { transports = kinds } = options;
+  const transports = settings["transports"] as readonly ChannelKind[];
   const isArray: boolean = Array.isArray(transports);
   const isList = isArray && transports.length > 0 && transports.every((kind) => kinds.includes(kind));
-  check(isList, "transports", `a list of ${kinds.join(", ")}`, transports);
-  if (transports.every((kind) => kind === "websocket")) checkWebSocket(settings["WebSocket"]);
-  return { ...(settings as typeof defaults), url: addressOf(url, location?.href) };
+  check(isList, "transports", `some of ${kinds.join(", ")}`, transports);
+  if (transports.join() === "websocket") checkWebSocket(settings["WebSocket"]);
+  settings["url"] = addressOf(url, location?.href);
+  return settings as ClientSettings;
 }
+
+/** What browsers have, and not every other platform. */
+type Platform = { readonly WebSocket?: unknown; readonly location?: { readonly href: string } };
 
 /** Throws where there is none to dial with. */
 export function checkWebSocket<Class>(WebSocket: Class | undefined): asserts WebSocket is Class {
-  check(WebSocket !== undefined, "WebSocket", "passed in where there is no global one, such as that of ws", WebSocket);
+  check(!!WebSocket, "WebSocket", "passed in", WebSocket);
 }
 
 function addressOf(url: string | URL, base: string | undefined): string {
@@ -93,6 +93,6 @@ function addressOf(url: string | URL, base: string | undefined): string {
   } catch {
     address = "";
   }
-  check(address.startsWith("http"), "the URL", "an http: or https: address", url);
+  check(address.startsWith("http"), "the URL", "http: or https:", url);
   return address;
 }

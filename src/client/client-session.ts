@@ -8,7 +8,6 @@ import type {
   ResetReason,
 } from "../protocol/control-record.ts";
 import type { SessionRecord } from "../protocol/record-codec.ts";
-import type { Clock } from "../session/clock.ts";
 import type { Transport } from "../session/transport.ts";
 
 /** One transport that carries the session, or did, or asks to. Numbers are counted here, in both directions. */
@@ -58,19 +57,7 @@ export type ClientSessionEvents = {
   goaway(afterMs: number): void;
 };
 
-/** What a session is given. */
-export type ClientSessionOptions = {
-  readonly limits: Pick<ClientLimits, "maxQueuedBytes" | "maxQueuedMessages" | "resumeWindowMs">;
-  readonly after: Clock["after"];
-  /**
-   * 128 random bits, of the letters that a token may have. Asked at the beginning and when a session is known. Undefined:
-   * no other session follows that one.
-   */
-  readonly newKey: () => string | undefined;
-  readonly events: ClientSessionEvents;
-  /** Subprotocols that the application offers. */
-  readonly protocols?: readonly string[] | undefined;
-};
+export type ClientSessionLimits = Pick<ClientLimits, "maxQueuedBytes" | "maxQueuedMessages" | "resumeWindowMs">;
 
 /**
  * The client's end of a session: it attaches.
@@ -97,8 +84,8 @@ export type ClientSession = {
   send(message: Message, bytes: number): boolean;
   /** Ends the session behind everything that was sent. @returns true only for the call that closed it */
   close(code: number, reason: string): boolean;
-  /** Ends the session at once. */
-  finish(end: ClientEnd): void;
+  /** Ends the session at once: it cannot go on. */
+  fail(code: number, reason: string): void;
   /** Asks the server to go on over this transport. What carries the session now does so until the answer comes. */
   attach(transport: ClientTransport): void;
   /** A record that asks for a response with what comes next, over the transport that polls. */

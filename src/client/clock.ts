@@ -3,8 +3,13 @@ export function now(): number {
   return performance.now();
 }
 
-/** Calls once, later. @returns takes it back */
-export function after(delayMs: number, run: () => void): () => void {
-  const timer = setTimeout(run, delayMs);
-  return () => clearTimeout(timer);
+/** Calls once, later, and not what it was to call before. Without arguments it calls nothing. */
+export type Timer = (delayMs?: number, run?: () => void) => void;
+
+export function createTimer(): Timer {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  return (delayMs, run) => {
+    clearTimeout(timer);
+    timer = run && setTimeout(run, delayMs);
+  };
 }

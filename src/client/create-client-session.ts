@@ -4,20 +4,31 @@ import { fault, invitesBack, lost, silent, superseded, unknown } from "../protoc
 import type { AttachedRecord, CloseRecord, ControlRecord } from "../protocol/control-record.ts";
 import { isControl } from "../protocol/is-control.ts";
 import type { SessionRecord } from "../protocol/record-codec.ts";
-import type { ClientEnd, ClientSession, ClientSessionOptions, ClientTransport } from "./client-session.ts";
+import type {
+  ClientEnd,
+  ClientSession,
+  ClientSessionEvents,
+  ClientSessionLimits,
+  ClientTransport,
+} from "./client-session.ts";
+import type { Timer } from "./clock.ts";
+import { ackBytes, ackDelayMs, ackMessageBytes, messageOverheadBytes, mostBytesPerUnit } from "./costs.ts";
 
-/** What a message counts beside its own bytes, as the server's do. */
-export const messageOverheadBytes = 64;
-/** PROTOCOL.md, Acknowledge: after so many bytes, or as many as 64 messages of none are counted to have, or so much time. */
-const ackBytes = 32 * 1024;
-const ackMessageBytes = ackBytes / 64;
-const ackDelayMs = 1000;
-/** RFC 3629 §3: a UTF-16 unit takes up to three bytes. To count them would cost more than an ack that comes early. */
-const mostBytesPerUnit = 3;
 /** The server pings first, so that a link that works carries one ping and not two. */
 const pingSlackMs = 5000;
 
-export function createClientSession({ limits, after, newKey, events, protocols }: ClientSessionOptions): ClientSession {
+/**
+ * @param newKey - makes 128 random bits, of the letters that a token may have. Asked at the beginning and when a session is
+ *   known. Undefined: no other session follows that one
+ * @param protocols - subprotocols that the application offers
+ */
+export function createClientSession(
+  limits: ClientSessionLimits,
+  createTimer: () => Timer,
+  newKey: () => string | undefined,
+  events: ClientSessionEvents,
+  protocols?: readonly string[],
+): ClientSession {
   /** What is sent and not acknowledged: the first has the number behind `peerHas`. */
   const queue: { readonly item: Message | CloseRecord; readonly bytes: number }[] = [];
   /** Those that wait for an answer. */
@@ -44,9 +55,9 @@ export function createClientSession({ limits, after, newKey, events, protocols }
   /** Silence after which the server is pinged; 0: never. */
   let silenceMs = 0;
   let pongTimeoutMs = 0;
-  let cancelAck: (() => void) | undefined;
-  let cancelPing: (() => void) | undefined;
-  let cancelClose: (() => void) | undefined;
+  const ackTimer = createTimer();
+  const pingTimer = createTimer();
+  const closeTimer = createTimer();
 
   function push(item: Message | CloseRecord, itemBytes: number): void {
     const bytes = itemBytes + messageOverheadBytes;
@@ -54,19 +65,18 @@ export function createClientSession({ limits, after, newKey, events, protocols }
     bufferedBytes += bytes;
   }
 
-  function pushClose({ code, reason }: ClientEnd): void {
-    push({ type: "close", code, reason }, 0);
+  function pushClose(ending: ClientEnd): void {
+    push({ type: "close", code: ending.code, reason: ending.reason }, 0);
   }
 
   function forget(count: number): void {
-    for (const { bytes } of queue.splice(0, count)) bufferedBytes -= bytes;
+    for (const forgotten of queue.splice(0, count)) bufferedBytes -= forgotten.bytes;
     peerHas += count;
   }
 
   function takeReceived(): number {
     unsaidBytes = 0;
-    cancelAck?.();
-    cancelAck = undefined;
+    ackTimer();
     return received;
   }
 
@@ -75,7 +85,7 @@ export function createClientSession({ limits, after, newKey, events, protocols }
   }
 
   function acknowledged(number: number): void {
-    if (number > written) fail(`ack of ${number}, and ${written} were sent`);
+    if (number > written) fail(fault, `ack of ${number}, ${written} sent`);
     else if (number > peerHas) {
       forget(number - peerHas);
       if (end && queue.length === 0) finish(end, 1000);
@@ -91,22 +101,20 @@ export function createClientSession({ limits, after, newKey, events, protocols }
     if (end && queue.length === 0) pushClose(end);
   }
 
-  /** The server broke the protocol. */
-  function fail(reason: string): void {
-    finish({ status: "abnormal", code: fault, reason });
+  function fail(code: number, reason: string): void {
+    finish({ status: "abnormal", code, reason });
   }
 
   /** @param code - of the transports' end: 1000 if both sides know of it */
   function finish(ending: ClientEnd, code = ending.code): void {
     if (isOver) return;
-    const isTold = end !== undefined;
+    const isTold = !!end;
     isOver = true;
     end ??= ending;
-    cancelClose?.();
+    closeTimer();
     takeReceived();
     forget(queue.length);
     events.released(code, ending.reason, ending);
-    events.acknowledged();
     if (!isTold) events.closed(ending);
   }
 
@@ -114,11 +122,10 @@ export function createClientSession({ limits, after, newKey, events, protocols }
     pending.delete(transport);
     if (transport !== carrier) return;
     carrier = undefined;
-    cancelPing?.();
+    pingTimer();
   }
 
   function attach(transport: ClientTransport): void {
-    const { session, secret } = answer ?? {};
     latestAttach += 1;
     transport.attach = latestAttach;
     // Until the answer it carries nothing: the server does not know what has this number yet.
@@ -129,10 +136,10 @@ export function createClientSession({ limits, after, newKey, events, protocols }
       attach: latestAttach,
       received,
       // Closing, it must not open another session.
-      key: end && session ? undefined : key,
+      key: end && answer ? undefined : key,
       protocols,
-      session,
-      secret,
+      // Over HTTP they stand in a header field.
+      ...(!transport.mode && answer && { session: answer.session, secret: answer.secret }),
       mode: transport.mode,
       gap: hasGap || undefined,
     });
@@ -147,7 +154,7 @@ export function createClientSession({ limits, after, newKey, events, protocols }
     // Whether the server knows no less than it acknowledged, no more than was sent, and can send what comes next.
     const fits = record.received >= peerHas && record.received <= written && record.first <= received + 1;
     if (isLatest && fits) adopt(transport, record);
-    else if (isLatest && hasGap) fail("the server resumes what it was told to end");
+    else if (isLatest && hasGap) fail(fault, "the gap stays");
     else {
       hasGap ||= isLatest;
       // This transport works. Whether a later attach arrived is not known: a new one over this settles it.
@@ -158,7 +165,6 @@ export function createClientSession({ limits, after, newKey, events, protocols }
   }
 
   function adopt(transport: ClientTransport, record: AttachedRecord): void {
-    const { resumed } = record;
     answer = record;
     hasGap = false;
     key = newKey();
@@ -173,7 +179,7 @@ export function createClientSession({ limits, after, newKey, events, protocols }
     silenceMs = transport.mode === "poll" ? record.pollHoldMs : record.pingIntervalMs;
     pongTimeoutMs = record.pongTimeoutMs;
     heard();
-    events.attached({ resumed, reason: wasClosed ? "closed" : record.reason, uncertain });
+    events.attached({ resumed: record.resumed, reason: wasClosed ? "closed" : record.reason, uncertain });
     uncertain = 0;
     wasClosed = false;
     transport.wake();
@@ -188,13 +194,11 @@ export function createClientSession({ limits, after, newKey, events, protocols }
 
   /** The server is there, and asked again after a silence. */
   function heard(): void {
-    cancelPing?.();
-    if (silenceMs > 0) cancelPing = after(silenceMs + pingSlackMs, () => probe(pongTimeoutMs));
+    pingTimer(silenceMs + pingSlackMs, silenceMs > 0 ? () => probe(pongTimeoutMs) : undefined);
   }
 
   function probe(timeoutMs: number): void {
-    cancelPing?.();
-    cancelPing = after(timeoutMs, () => carrier?.detach(silent, "silent"));
+    pingTimer(timeoutMs, () => carrier?.detach(silent, "silent"));
     carrier?.write({ type: "ping" });
   }
 
@@ -210,10 +214,10 @@ export function createClientSession({ limits, after, newKey, events, protocols }
     received += 1;
     if (!isControl(record)) {
       if (!end) events.message(record);
+      // Started by what comes, and not at fixed times: browsers slow down timers of pages that are not seen.
+      if (unsaidBytes === 0 && !isOver) ackTimer(ackDelayMs, acknowledge);
       unsaidBytes += ackMessageBytes + record.length * (typeof record === "string" ? mostBytesPerUnit : 1);
       if (unsaidBytes >= ackBytes) acknowledge();
-      // Started by what comes, and not at fixed times: browsers slow down timers of pages that are not seen.
-      else if (!isOver) cancelAck ??= after(ackDelayMs, acknowledge);
       return;
     }
     const { code, reason } = record;
@@ -250,7 +254,7 @@ export function createClientSession({ limits, after, newKey, events, protocols }
       return answer;
     },
     get isOpen() {
-      return end === undefined;
+      return !end;
     },
     get isOver() {
       return isOver;
@@ -278,7 +282,7 @@ export function createClientSession({ limits, after, newKey, events, protocols }
       const ending: ClientEnd = { status: "client-close", code, reason };
       end = ending;
       // A server that never acknowledges the end is not waited for without end.
-      cancelClose = after(limits.resumeWindowMs, () => finish(ending, lost));
+      closeTimer(limits.resumeWindowMs, () => finish(ending, lost));
       events.closed(end);
       pushClose(end);
       carrier?.wake();
@@ -294,7 +298,7 @@ export function createClientSession({ limits, after, newKey, events, protocols }
       return { type: "poll", attach: transport.attach, poll, received: takeReceived(), holdMs };
     },
     lose,
-    finish,
+    fail,
     attach,
     receive,
     takeReceived,

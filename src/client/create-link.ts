@@ -1,44 +1,54 @@
 import type { ChannelKind } from "../channel/channel.ts";
 import { late, lost } from "../protocol/close-code.ts";
-import { after, now } from "./clock.ts";
+import type { AttachMode } from "../protocol/control-record.ts";
+import { createTimer, now } from "./clock.ts";
 import { openHttp } from "./http-link.ts";
-import type { Link, LinkOptions, Wire } from "./link.ts";
+import type { ClientSettings } from "./client-options.ts";
+import type { ClientSession } from "./client-session.ts";
+import { type Link, noResponse } from "./link.ts";
 import { openWebSocket } from "./websocket-link.ts";
 
-/** What is common to all transports: the time in which they have to answer, and their end. */
-export function createLink(kind: ChannelKind, options: LinkOptions): Link {
-  const { settings, session, ended } = options;
-  let wire: Wire | undefined;
+const modes: Partial<Record<ChannelKind, AttachMode>> = { "http-streaming": "stream", "long-polling": "poll" };
+
+/**
+ * What is common to all transports: the time in which they have to answer, and their end.
+ *
+ * @param ended - comes once
+ */
+export function createLink(
+  kind: ChannelKind,
+  settings: ClientSettings,
+  session: ClientSession,
+  ended: (link: Link, code: number, cause: string) => void,
+): Link {
   let isEnded = false;
-  const link: Link = {
+  const timer = createTimer();
+  // What it writes with comes with its start, and what it counts with its attach.
+  const link = {
     kind,
-    mode: kind === "websocket" ? undefined : kind === "long-polling" ? "poll" : "stream",
+    settings,
+    session,
+    mode: modes[kind],
     dialledAtMs: now(),
-    attach: 0,
-    nextOutgoing: 1,
-    nextIncoming: 1,
     start() {
       try {
-        wire = (link.mode ? openHttp : openWebSocket)(link, options);
-        if (link.mode) session.attach(link);
+        (link.mode ? openHttp : openWebSocket)(link);
       } catch (error) {
         // There is no WebSocket, or a page that came over HTTPS may open no plain one.
         link.detach(lost, String(error));
       }
     },
-    write: (record) => wire?.write(record),
-    wake: () => wire?.wake(),
-    detach(code, reason) {
+    detach(code: number, reason: string) {
       if (isEnded) return;
       isEnded = true;
-      cancel();
-      wire?.hangUp(code);
+      timer();
+      link.hangUp?.(code);
       session.lose(link);
       ended(link, code, reason);
     },
-  };
-  const cancel = after(settings.attachTimeoutMs, () => {
-    if (session.carrier !== link) link.detach(late, "no answer in time");
+  } as Link;
+  timer(settings.attachTimeoutMs, () => {
+    if (session.carrier !== link) link.detach(late, noResponse);
   });
   return link;
 }

@@ -36,7 +36,7 @@ export async function holdLimitMs(signal?: AbortSignal): Promise<number | undefi
     }
     const { held } = await locks.query();
     // By tab: one that dials again holds two for a moment, and must not stand in its own way.
-    const tabs = new Set(held.filter(({ name }) => name === lockName).map(({ clientId }) => clientId));
+    const tabs = new Set(held.filter((lock) => lock.name === lockName).map((lock) => lock.clientId));
     return tabs.size > mostTabs ? crowdedHoldMs : undefined;
   } catch {
     return undefined;

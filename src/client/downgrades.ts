@@ -1,11 +1,10 @@
-import type { ChannelKind } from "../channel/channel.ts";
 import type { ClientSettings } from "./client-options.ts";
 import { now } from "./clock.ts";
 
-/** What is remembered of an origin: transports before this one did not work there. Another channel may have other ones. */
-type Downgrade = { first: ChannelKind | undefined; untilMs: number };
+/** What is remembered: transports before this one did not work. */
+type Downgrade = { level: number; untilMs: number };
 
-/** Of each origin. In memory, so that a page that is loaded again begins anew. */
+/** Of each origin and its transports. In memory, so that a page that is loaded again begins anew. */
 const downgrades = new Map<string, Downgrade>();
 const maxDowngrades = 100;
 
@@ -17,19 +16,19 @@ export type Downgrades = {
   remember(level: number): void;
 };
 
-export function createDowngrades({ url, transports, downgradeMs }: ClientSettings): Downgrades {
-  const { origin } = new URL(url);
-  const downgrade = downgrades.get(origin) ?? { first: undefined, untilMs: 0 };
+export function createDowngrades(settings: ClientSettings): Downgrades {
+  const { transports } = settings;
+  const key = new URL(settings.url).origin + transports.join();
+  const downgrade = downgrades.get(key) ?? { level: 0, untilMs: 0 };
   if (downgrades.size >= maxDowngrades) downgrades.clear();
-  downgrades.set(origin, downgrade);
-  const first = (): number =>
-    downgrade.untilMs > now() ? Math.max(0, transports.indexOf(downgrade.first as ChannelKind)) : 0;
+  downgrades.set(key, downgrade);
+  const first = (): number => (downgrade.untilMs > now() ? downgrade.level : 0);
   return {
     first,
     remember(level) {
       // What works for longer is not remembered for longer: the best may work again.
-      if (first() === 0) downgrade.untilMs = now() + downgradeMs;
-      downgrade.first = level > 0 ? transports[level] : undefined;
+      if (first() === 0) downgrade.untilMs = now() + settings.downgradeMs;
+      downgrade.level = level % transports.length;
     },
   };
 }

@@ -31,7 +31,7 @@ export function createHandler<Told extends readonly unknown[]>(
   return {
     tell,
     set(given) {
-      check(typeof given === "function", name, "given a function", given);
+      check(typeof given === "function", name, "a function", given);
       if (handler) throw misuse("HANDLER_ALREADY_SET", `${name} is set already`, { handler: name });
       handler = given;
       if (last) tell(...last);

@@ -1,40 +1,37 @@
 import { silent } from "../protocol/close-code.ts";
 import type { ControlRecord } from "../protocol/control-record.ts";
 import { encodeCredentials, protocolField, protocolVersion, sessionField } from "../protocol/http-fields.ts";
-import { isControl } from "../protocol/is-control.ts";
 import { lumpMs, secondTickMs, secondTickSlackMs } from "../protocol/stream-tick.ts";
-import { after, now } from "./clock.ts";
-import type { Link, LinkOptions } from "./link.ts";
+import { createTimer, now } from "./clock.ts";
+import type { BodyPart } from "./encode-record.ts";
+import { type Link, noResponse } from "./link.ts";
 import { createRecordReader } from "./record-reader.ts";
 
 /** PROTOCOL.md, Heartbeat: something comes over a stream every 15 s. Else a proxy holds it back, or it is dead. */
 const streamSilenceMs = 20_000;
 /** What a response may take beyond the time for which the server holds it. */
 const slackMs = 10_000;
-const noResponse = "no response";
 const heldBack = "held back";
 
-/** Of records: their headers and payloads. */
-export type BodyPart = string | Uint8Array<ArrayBuffer>;
 
 /** One request. @returns why it failed; empty: it did not */
-export type Request = (signal: AbortSignal, body: readonly BodyPart[], isAttach?: boolean) => Promise<string>;
+export type Request = (signal: AbortSignal, body: BodyPart[], isAttach?: boolean) => Promise<string>;
 
-export function createRequests(link: Link, { settings, session }: LinkOptions): Request {
+export function createRequests(link: Link): Request {
+  const { settings, session } = link;
+  // Where there is nothing to leave it for, a stream in lumps is better than none.
+  const isWatched = link.mode === "stream" && settings.transports.at(-1) !== link.kind;
   return async (signal, body, isAttach = false) => {
-    const { fetch, token, headers, credentials, transports } = settings;
+    const { fetch, headers } = settings;
     const { answer } = session;
     let silenceMs = !isAttach && answer ? answer.pollHoldMs + slackMs : streamSilenceMs;
     let cause = noResponse;
     let answeredAtMs = 0;
-    let cancel: (() => void) | undefined;
-    const stop = (): void => cancel?.();
-    const heard = (): void => {
-      stop();
-      cancel = after(silenceMs, () => link.detach(silent, cause));
-    };
+    const timer = createTimer();
+    const stop = (): void => timer();
+    const heard = (): void => timer(silenceMs, () => link.detach(silent, cause));
     /** Whether a stream goes on is seen by when its second tick comes. */
-    const watch = (type: ControlRecord["type"]): void => {
+    const watch = (type: ControlRecord["type"] | undefined): void => {
       if (type === "attached") {
         answeredAtMs = now();
         cause = heldBack;
@@ -49,11 +46,11 @@ export function createRequests(link: Link, { settings, session }: LinkOptions): 
     signal.addEventListener("abort", stop);
     try {
       heard();
-      const bearer = isAttach && (await token?.());
+      const bearer = isAttach && (await settings.token?.());
       // Not called as a method of the settings, which one of a browser refuses.
       const response = await fetch(settings.url, {
         method: "POST",
-        body: new Blob([...body]),
+        body: new Blob(body),
         headers: {
           ...(typeof headers === "function" ? await headers() : headers),
           "content-type": "application/octet-stream",
@@ -61,7 +58,8 @@ export function createRequests(link: Link, { settings, session }: LinkOptions): 
           ...(answer && { [sessionField]: encodeCredentials(answer) }),
           ...(bearer && { authorization: `Bearer ${bearer}` }),
         },
-        credentials,
+        // Undefined is as good as its default, though the type does not say so.
+        credentials: settings.credentials as NonNullable<typeof settings.credentials>,
         // What the session is proved with is for this server and for no other.
         redirect: "error",
         signal,
@@ -70,9 +68,7 @@ export function createRequests(link: Link, { settings, session }: LinkOptions): 
       const read = createRecordReader(settings.maxReceivedBytes, (record) => {
         failure = "";
         if (signal.aborted) return;
-        // Where there is nothing to leave it for, a stream in lumps is better than none.
-        if (link.mode === "stream" && isAttach && transports.at(-1) !== link.kind && isControl(record))
-          watch(record.type);
+        if (isWatched) watch((record as Partial<ControlRecord>).type);
         session.receive(link, record);
       });
       const reader = (response.body as ReadableStream<Uint8Array>).getReader();

@@ -5,7 +5,7 @@ import { lost, mayReturn, silent, superseded } from "../protocol/close-code.ts";
 import type { ClientSettings } from "./client-options.ts";
 import type { ClientSession } from "./client-session.ts";
 import type { ClientStatus, TimelineEntry } from "./client-status.ts";
-import { after, now } from "./clock.ts";
+import { createTimer, now } from "./clock.ts";
 import { createLink } from "./create-link.ts";
 import { createDowngrades } from "./downgrades.ts";
 import type { Link } from "./link.ts";
@@ -22,12 +22,8 @@ export type Ladder = {
   readonly kind: ChannelKind;
   /** What was dialled, when, and why it was left: the latest entries. */
   readonly explain: () => readonly TimelineEntry[];
-  /** Dials the next transport, or waits for the time to do so. */
-  readonly goOn: () => void;
-  /** The network may have changed, or the machine have slept. */
-  wake(): void;
-  /** Lets go of all transports, or dials again. */
-  pause(isPaused: boolean): void;
+  /** Dials, or looks whether what carries the session still does; or lets go of all transports while the page is kept. */
+  readonly wake: (isKept?: boolean) => void;
   stop(code: number, reason: string): void;
   /** Another transport carries the session from now on. */
   attached(): void;
@@ -59,13 +55,8 @@ export function createLadder(
   let answerMs = 0;
   let isPaused = false;
   let lastCause = "";
-  /** Takes back what was to happen next: the next transport, the next attempt, or that to climb. */
-  let cancel: (() => void) | undefined;
-
-  function later(delayMs: number, run: () => void): void {
-    cancel?.();
-    cancel = after(delayMs, run);
-  }
+  /** For what is to happen next: the next transport, the next attempt, or that to climb. */
+  const later = createTimer();
 
   function note(noted: ChannelKind, event: TimelineEntry["event"], cause = ""): void {
     if (timeline.push({ atMs: Date.now(), kind: noted, event, cause }) > maxTimelineEntries) timeline.shift();
@@ -76,17 +67,19 @@ export function createLadder(
     dialNext();
   }
 
-  function wake(): void {
-    if (links.size === 0) dial();
-    else if (carrier?.kind === "websocket") session.probe(probeTimeoutMs);
+  function wake(isKept = false): void {
+    isPaused = isKept;
+    if (isKept) stop(1000, "");
+    else if (links.size === 0) dial();
     // The answer to a request says nothing of another one, which waits for what comes.
-    else if (carrier) open();
+    else if (carrier?.mode) open();
+    else if (carrier) session.probe(probeTimeoutMs);
   }
 
   function stop(code: number, reason: string): void {
     for (const link of links) link.detach(code, reason);
     // Behind that, since whoever is left lets the next one be dialled later.
-    cancel?.();
+    later();
   }
 
   function ended(link: Link, code: number, cause: string): void {
@@ -106,11 +99,11 @@ export function createLadder(
       }
     } else if (!carrier && code === superseded && links.size > 0) {
       // Another one has answered an attach that was not the latest, and asks again: it gets as long as it took for that.
-      for (const { dialledAtMs } of links) answerMs = now() - dialledAtMs;
+      for (const other of links) answerMs = now() - other.dialledAtMs;
       dialLater();
       return;
     }
-    if (!session.carrier && !canReturn(code)) giveUp(code, cause);
+    if (!session.carrier && !canReturn(code)) session.fail(code, cause);
     // Not at once: it may have ended because another one is about to carry the session.
     queueMicrotask(goOn);
   }
@@ -125,7 +118,7 @@ export function createLadder(
 
   function dialNext(): void {
     const nextKind = transports[next];
-    cancel?.();
+    later();
     if (!nextKind) return;
     next += 1;
     if (!carrier) {
@@ -142,32 +135,27 @@ export function createLadder(
   }
 
   function open(dialled = kind): void {
-    const link = createLink(dialled, { settings, session, ended });
+    const link = createLink(dialled, settings, session, ended);
     links.add(link);
     note(dialled, "dialled");
     link.start();
   }
 
   function wait(): void {
-    const { reconnectDelayMs, maxReconnectDelayMs, maxAttempts } = settings;
     // Nothing is left but to say that it is closed. It is tried once, and not at all where nobody knows of the session.
     const isTried = failures > 0 || !session.answer;
-    if (failures >= maxAttempts || (isTried && !session.isOpen && session.unacknowledged === 1)) {
-      giveUp(lost, lastCause);
+    if (failures >= settings.maxAttempts || (isTried && !session.isOpen && session.unacknowledged === 1)) {
+      session.fail(lost, lastCause);
       return;
     }
     // Whatever was remembered, it does not work either.
     if (failures > 0) downgrades.remember(0);
     // Full jitter: clients that lost their server together do not come back together.
-    const retryInMs = Math.min(maxReconnectDelayMs, reconnectDelayMs * 2 ** failures) * randomFraction();
+    const retryInMs =
+      Math.min(settings.maxReconnectDelayMs, settings.reconnectDelayMs * 2 ** failures) * randomFraction();
     tell({ state: "waiting", attempt: failures, retryInMs, cause: lastCause });
     failures += 1;
     later(retryInMs, dial);
-  }
-
-  /** There is no point in dialling again. */
-  function giveUp(code: number, reason: string): void {
-    session.finish({ status: "abnormal", code, reason });
   }
 
   function climbLater(): void {
@@ -183,20 +171,13 @@ export function createLadder(
       return kind;
     },
     explain: () => [...timeline],
-    goOn,
     wake,
     stop,
-    pause(isHidden) {
-      isPaused = isHidden;
-      if (isHidden) stop(1000, "");
-      else wake();
-    },
     attached() {
       // What carries a session is a link.
-      carrier = session.carrier as Link | undefined;
-      if (!carrier) return;
-      cancel?.();
-      ({ kind } = carrier);
+      carrier = session.carrier as Link;
+      later();
+      kind = carrier.kind;
       failures = 0;
       answerMs = now() - carrier.dialledAtMs;
       next = level = transports.indexOf(kind);

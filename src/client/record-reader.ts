@@ -6,6 +6,8 @@ import { readUtf8 } from "../protocol/utf-8.ts";
 const header = /^([tbc])(\d{1,10}):/;
 const mostHeaderBytes = 12;
 
+export const noBytes: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+
 /**
  * Reads the records of a server, whose bytes may come cut anywhere.
  *
@@ -19,7 +21,7 @@ export function createRecordReader(
   take: (record: SessionRecord) => void,
 ): (chunk: Uint8Array) => string | undefined {
   /** What has come of a record that is not complete: the first of these bytes. */
-  let held = new Uint8Array(0);
+  let held = noBytes;
   let heldBytes = 0;
   return (chunk) => {
     const bytes = heldBytes + chunk.length;
@@ -31,15 +33,16 @@ export function createRecordReader(
     held.set(chunk, heldBytes);
     let start = 0;
     for (;;) {
-      const text = String.fromCharCode(...held.subarray(start, bytes).subarray(0, mostHeaderBytes));
-      const [whole, kind, digits] = header.exec(text) ?? [];
-      const first = start + (whole?.length ?? mostHeaderBytes);
-      const end = first + Number(digits);
-      if (end - first > maxRecordBytes || (!whole && first <= bytes)) return `no record: ${text}`;
+      const rest = held.subarray(start, bytes);
+      const text = String.fromCharCode(...rest.subarray(0, mostHeaderBytes));
+      const [whole = "", kind, digits] = header.exec(text) ?? [];
+      const payloadBytes = Number(digits);
+      if (payloadBytes > maxRecordBytes || (!whole && text.length === mostHeaderBytes)) return `no record: ${text}`;
+      const end = whole.length + payloadBytes;
       // Not a number, where the header is not complete.
-      if (!(end <= bytes)) break;
-      const payload = held.slice(first, end);
-      start = end;
+      if (!(end <= rest.length)) break;
+      const payload = rest.slice(whole.length, end);
+      start += end;
       if (kind === "b") take(payload);
       else take(kind === "t" ? readUtf8(payload) : (JSON.parse(readUtf8(payload)) as ControlRecord));
     }

@@ -12,8 +12,8 @@ export const subprotocol: string = `channelkit.${protocolVersion}`;
 /** What {@link sessionField} holds. */
 export type SessionCredentials = { readonly session: string; readonly secret: string };
 
-export function encodeCredentials({ session, secret }: SessionCredentials): string {
-  return `${session}.${secret}`;
+export function encodeCredentials(credentials: SessionCredentials): string {
+  return `${credentials.session}.${credentials.secret}`;
 }
 
 /** @returns undefined for what is none */

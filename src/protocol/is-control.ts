@@ -3,5 +3,5 @@ import type { SessionRecord } from "./record-codec.ts";
 
 /** Tells a control record from a message. */
 export function isControl(record: SessionRecord): record is ControlRecord {
-  return (record as Partial<ControlRecord>).type !== undefined;
+  return !!(record as Partial<ControlRecord>).type;
 }

@@ -48,7 +48,7 @@ export const scenarios: readonly Scenario[] = [
         [path.kind],
       );
       const left = timeline.find(({ kind, event }) => kind === "websocket" && event === "left");
-      assert.equal(left?.cause, path.kind === "websocket" ? undefined : "1006 it could not be opened");
+      assert.equal(left?.cause, path.kind === "websocket" ? undefined : "1006 no response");
     },
   },
   {

@@ -25,7 +25,7 @@ import type { ServerSession } from "../../src/session/server-session.ts";
 import { SessionRegistry } from "../../src/session/session-registry.ts";
 import type { Transport } from "../../src/session/transport.ts";
 import { ClientAttachment } from "../session/client-attachment.ts";
-import { VirtualClock, waiterClock } from "../session/virtual-clock.ts";
+import { timersOf, VirtualClock, waiterClock } from "../session/virtual-clock.ts";
 
 const document = readFileSync(join(import.meta.dirname, "..", "..", "..", "PROTOCOL.md"), "utf8");
 
@@ -183,16 +183,11 @@ class Talk {
       this.#opened.push(session);
       return events;
     };
-    this.client = createClientSession({
-      after: (delayMs, run) => this.clock.after(delayMs, run),
-      limits: defaultClientLimits,
-      newKey: () => "Zr8uHs1kQe5oVb7xTn3y0w",
-      events: {
-        ...events,
-        attached: () => undefined,
-        released: (code, reason) => this.client.carrier?.detach(code, reason),
-        goaway: () => undefined,
-      },
+    this.client = createClientSession(defaultClientLimits, timersOf(this.clock), () => "Zr8uHs1kQe5oVb7xTn3y0w", {
+      ...events,
+      attached: () => undefined,
+      released: (code, reason) => this.client.carrier?.detach(code, reason),
+      goaway: () => undefined,
     });
   }
 

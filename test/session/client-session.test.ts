@@ -160,7 +160,7 @@ describe("a client", () => {
 
   it("comes back with another key when the server invites it, and not if it has none: that session is the only one", () => {
     for (const keys of [undefined, ["the-only-key-there-is"]]) {
-      const client = new ScriptedClient(keys && { newKey: () => keys.pop() });
+      const client = new ScriptedClient(keys && (() => keys.pop()));
       const first = client.attach();
       client.answer(first);
       first.attachment.lost();
@@ -175,7 +175,7 @@ describe("a client", () => {
   });
 
   it("offers the subprotocols of the application", () => {
-    const client = new ScriptedClient({ protocols: ["chat"] });
+    const client = new ScriptedClient(undefined, ["chat"]);
     assert.deepEqual(client.attach().transport.last("attach").protocols, ["chat"]);
   });
 

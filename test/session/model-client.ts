@@ -12,6 +12,7 @@ import type { Random } from "../support/random.ts";
 import { maxMessageBytes, type RequestHead } from "./model-server.ts";
 import type { LinkEnd, Requests } from "./network.ts";
 import type { Oracle } from "./oracle.ts";
+import { timersOf } from "./virtual-clock.ts";
 
 export type ModelClientOptions = {
   readonly clock: Clock;
@@ -34,15 +35,15 @@ export class ModelClient {
   constructor(options: ModelClientOptions) {
     this.options = options;
     const { limits, clock, oracle, createToken } = options;
-    this.session = createClientSession({
-      limits: {
+    this.session = createClientSession(
+      {
         ...limits,
         maxQueuedBytes: limits.maxUnacknowledgedBytes,
         maxQueuedMessages: limits.maxReplayMessages,
       },
-      after: (delayMs, run) => clock.after(delayMs, run),
-      newKey: createToken,
-      events: {
+      timersOf(clock),
+      createToken,
+      {
         message: (message) => oracle.clientReceived(message),
         closed: (end) => oracle.clientClosed(end),
         acknowledged: () => undefined,
@@ -52,7 +53,7 @@ export class ModelClient {
         },
         goaway: () => undefined,
       },
-    });
+    );
   }
 
   dial(kind: "websocket" | AttachMode = this.options.random.pick(["websocket", "stream", "poll"])): void {
@@ -197,9 +198,9 @@ class Exchange extends Dialled {
 
   #attach(record: AttachRecord): void {
     this.#abortDown();
-    const { session, secret, ...rest } = this.client.altered(record);
+    const { session, secret } = this.client.altered({ ...record, ...this.client.session.answer, ...record });
     const credentials = session === undefined || secret === undefined ? undefined : { session, secret };
-    this.#read(rest, credentials === undefined ? undefined : encodeCredentials(credentials));
+    this.#read(record, credentials === undefined ? undefined : encodeCredentials(credentials));
   }
 
   #read(record: ControlRecord, credentials: string | undefined): void {

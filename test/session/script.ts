@@ -4,14 +4,14 @@ import type { Message } from "../../src/channel/message-type.ts";
 import type { AttachRecord, ControlRecord } from "../../src/protocol/control-record.ts";
 import type { Attachment } from "../../src/session/attachment.ts";
 import type { SessionEvents } from "../../src/session/session-options.ts";
-import type { Attached, ClientEnd, ClientSession, ClientSessionOptions } from "../../src/client/client-session.ts";
+import type { Attached, ClientEnd, ClientSession } from "../../src/client/client-session.ts";
 import { createClientSession } from "../../src/client/create-client-session.ts";
 import type { SessionEnd } from "../../src/session/ending.ts";
 import type { ServerSession } from "../../src/session/server-session.ts";
 import { type Carrying, type Refusal, SessionRegistry } from "../../src/session/session-registry.ts";
 import type { Transport } from "../../src/session/transport.ts";
 import { ClientAttachment } from "./client-attachment.ts";
-import { VirtualClock, waiterClock } from "./virtual-clock.ts";
+import { timersOf, VirtualClock, waiterClock } from "./virtual-clock.ts";
 
 const key = "the-key-of-a-client";
 
@@ -121,13 +121,14 @@ export class ScriptedClient {
   readonly releases: [number, ClientEnd["status"]][] = [];
   readonly #attempts: ClientAttempt[] = [];
 
-  constructor(options: Partial<ClientSessionOptions> = {}) {
+  /** @param newKey - the keys that it has, if not any number of them */
+  constructor(newKey?: () => string | undefined, protocols?: readonly string[]) {
     let keys = 0;
-    this.session = createClientSession({
-      limits: { ...defaultClientLimits, maxQueuedMessages: 1000 },
-      after: (delayMs, run) => this.clock.after(delayMs, run),
-      newKey: () => `key-of-the-client-${++keys}`,
-      events: {
+    this.session = createClientSession(
+      { ...defaultClientLimits, maxQueuedMessages: 1000 },
+      timersOf(this.clock),
+      newKey ?? (() => `key-of-the-client-${++keys}`),
+      {
         message: (message) => this.messages.push(message),
         closed: (end) => this.ends.push(end),
         acknowledged: () => undefined,
@@ -138,8 +139,8 @@ export class ScriptedClient {
         },
         goaway: (afterMs) => this.goaways.push(afterMs),
       },
-      ...options,
-    });
+      protocols,
+    );
   }
 
   send(text: string): boolean {

@@ -1,3 +1,4 @@
+import type { Timer } from "../../src/client/clock.ts";
 import type { Clock, Waiter, WaiterClock } from "../../src/session/clock.ts";
 
 type Task = { readonly atMs: number; readonly order: number; run: (() => void) | undefined };
@@ -78,6 +79,17 @@ export function waiterClock(clock: Clock): WaiterClock {
       waiting.get(waiter)?.();
       waiting.delete(waiter);
     },
+  };
+}
+
+/** Timers of a client by a clock. */
+export function timersOf(clock: Clock): () => Timer {
+  return () => {
+    let cancel: (() => void) | undefined;
+    return (delayMs = 0, run) => {
+      cancel?.();
+      cancel = run && clock.after(delayMs, run);
+    };
   };
 }
 
