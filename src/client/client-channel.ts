@@ -108,20 +108,23 @@ export function createChannel(settings: ClientSettings): ClientChannel {
     waiting.clear();
   }
 
+  /** Nothing behind `closed`, though transports go on until the server knows. */
+  function tell(status: ClientStatus): void {
+    if (session.isOpen) onStatus.tell(status);
+  }
+
   const session = createClientSession(settings, createTimer, randomKey, {
     message: onReceive.tell,
     closed,
     acknowledged,
     attached(attached) {
       ladder.attached();
-      onStatus.tell({ state: "open", kind: ladder.kind, ...attached });
+      tell({ state: "open", kind: ladder.kind, ...attached });
     },
     released: (code, reason) => ladder.stop(code, reason),
     goaway: (afterMs) => ladder.leave(afterMs),
   });
-  const ladder = createLadder(settings, session, (status) => {
-    if (session.isOpen) onStatus.tell(status);
-  });
+  const ladder = createLadder(settings, session, tell);
   watchPlatform(ladder);
   // Behind the turn in which handlers are set.
   queueMicrotask(ladder.wake);

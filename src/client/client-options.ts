@@ -67,6 +67,7 @@ export function settle(url: string | URL, options: ConnectOptions): ClientSettin
     if (value === undefined) continue;
     const isAmount = typeof settings[name] !== "number" || (typeof value === "number" && value > 0);
     check(isAmount, name, "a number above 0", value);
+    check(name !== "token" || typeof value === "function", name, "given a function", value);
     settings[name] = value;
   }
   const transports = settings["transports"] as readonly ChannelKind[];

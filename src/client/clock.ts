@@ -3,6 +3,8 @@ export function now(): number {
   return performance.now();
 }
 
+const longestMs = 2 ** 31 - 1;
+
 /** Calls once, later, and not what it was to call before. Without arguments it calls nothing. */
 export type Timer = (delayMs?: number, run?: () => void) => void;
 
@@ -10,6 +12,7 @@ export function createTimer(): Timer {
   let timer: ReturnType<typeof setTimeout> | undefined;
   return (delayMs, run) => {
     clearTimeout(timer);
-    timer = run && setTimeout(run, delayMs);
+    // What is longer would be over at once (HTML, timer initialisation steps).
+    timer = run && setTimeout(run, Math.min(delayMs as number, longestMs));
   };
 }

@@ -13,7 +13,6 @@ const streamSilenceMs = 20_000;
 const slackMs = 10_000;
 const heldBack = "held back";
 
-
 /** One request. @returns why it failed; empty: it did not */
 export type Request = (signal: AbortSignal, body: BodyPart[], isAttach?: boolean) => Promise<string>;
 
@@ -84,6 +83,7 @@ export function createRequests(link: Link): Request {
       return String(error);
     } finally {
       stop();
+      signal.removeEventListener("abort", stop);
     }
   };
 }

@@ -1,7 +1,7 @@
 // oxlint-disable max-lines-per-function -- a closure in the place of a class: the bundler can shorten variables, not members
 import type { ChannelKind } from "../channel/channel.ts";
 import { maxTimelineEntries, probeTimeoutMs } from "../channel/client-limits.ts";
-import { lost, mayReturn, silent, superseded } from "../protocol/close-code.ts";
+import { fault, lost, mayReturn, silent, superseded } from "../protocol/close-code.ts";
 import type { ClientSettings } from "./client-options.ts";
 import type { ClientSession } from "./client-session.ts";
 import type { ClientStatus, TimelineEntry } from "./client-status.ts";
@@ -10,6 +10,9 @@ import { createLink } from "./create-link.ts";
 import { createDowngrades } from "./downgrades.ts";
 import type { Link } from "./link.ts";
 import { randomFraction } from "./random.ts";
+
+/** A transport that carried for so long worked: what comes then is no failure in a row. */
+const healthyMs = 10_000;
 
 /**
  * Which transport is dialled when.
@@ -53,10 +56,13 @@ export function createLadder(
   let climbMs = 0;
   /** What the last transport took to answer. */
   let answerMs = 0;
+  let carriesSinceMs = 0;
   let isPaused = false;
   let lastCause = "";
   /** For what is to happen next: the next transport, the next attempt, or that to climb. */
   const later = createTimer();
+  /** For when the server wants the client to have moved. */
+  const leaving = createTimer();
 
   function note(noted: ChannelKind, event: TimelineEntry["event"], cause = ""): void {
     if (timeline.push({ atMs: Date.now(), kind: noted, event, cause }) > maxTimelineEntries) timeline.shift();
@@ -72,11 +78,12 @@ export function createLadder(
     if (isKept) stop(1000, "");
     else if (links.size === 0) dial();
     // The answer to a request says nothing of another one, which waits for what comes.
-    else if (carrier?.mode) open();
+    else if (carrier?.mode) openBeside();
     else if (carrier) session.probe(probeTimeoutMs);
   }
 
   function stop(code: number, reason: string): void {
+    leaving();
     for (const link of links) link.detach(code, reason);
     // Behind that, since whoever is left lets the next one be dialled later.
     later();
@@ -87,6 +94,8 @@ export function createLadder(
     lastCause = `${code} ${cause}`;
     note(link.kind, "left", lastCause);
     if (link === carrier) {
+      // One that ends as soon as it is there has failed, too: a server that closes each session, or a body too large for it.
+      if (now() - carriesSinceMs > healthyMs) failures = 0;
       // A stream that is held back works no better when it is dialled again.
       if (code === silent && link.mode === "stream") downgrades.remember(level + 1);
       carrier = undefined;
@@ -103,7 +112,8 @@ export function createLadder(
       dialLater();
       return;
     }
-    if (!session.carrier && !canReturn(code)) session.fail(code, cause);
+    // Before there ever was an answer, most codes are those of what stands between, which another transport may pass.
+    if (!session.carrier && !canReturn(code) && (code >= fault || session.answer)) session.fail(code, cause);
     // Not at once: it may have ended because another one is about to carry the session.
     queueMicrotask(goOn);
   }
@@ -139,6 +149,11 @@ export function createLadder(
     links.add(link);
     note(dialled, "dialled");
     link.start();
+  }
+
+  /** Whoever asks for it again and again does not get more than one beside what is tried anyway. */
+  function openBeside(): void {
+    if (links.size < 3) open();
   }
 
   function wait(): void {
@@ -178,8 +193,8 @@ export function createLadder(
       carrier = session.carrier as Link;
       later();
       kind = carrier.kind;
-      failures = 0;
-      answerMs = now() - carrier.dialledAtMs;
+      carriesSinceMs = now();
+      answerMs = carriesSinceMs - carrier.dialledAtMs;
       next = level = transports.indexOf(kind);
       downgrades.remember(level);
       if (level === 0) climbMs = 0;
@@ -187,10 +202,10 @@ export function createLadder(
       goOn();
     },
     leave(afterMs) {
-      later(afterMs, () => {
+      leaving(afterMs, () => {
         // A poll that is made anew is another connection already, and one that went on would be late at the new one.
         if (carrier?.mode === "poll") session.attach(carrier);
-        else open();
+        else openBeside();
       });
     },
   };

@@ -56,6 +56,6 @@ export function openWebSocket(link: Link): void {
       else void write({ type: "empty" });
     }
   };
-  // A browser takes no other codes.
-  link.hangUp = (code) => socket.close(code < 3000 ? 1000 : code);
+  // A browser takes no other codes, and a server may have said any.
+  link.hangUp = (code) => socket.close(code >= 3000 && code < 5000 ? code : 1000);
 }

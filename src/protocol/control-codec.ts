@@ -30,9 +30,12 @@ const token: Rule = {
   expected: `1 to ${maxTokenLength} visible ASCII characters`,
   test: (value) => typeof value === "string" && value.length <= maxTokenLength && /^[\x21-\x7e]+$/.test(value),
 };
+// RFC 6455 §7.4.1: these stand in no Close frame, which a code of the client may come to.
+const reservedCodes: readonly unknown[] = [1004, 1005, 1006, 1015];
 const code: Rule = {
-  expected: "an integer from 1000 to 4999",
-  test: (value) => Number.isInteger(value) && (value as number) >= 1000 && (value as number) <= 4999,
+  expected: "an integer from 1000 to 4999 that may stand in a Close frame",
+  test: (value) =>
+    Number.isInteger(value) && (value as number) >= 1000 && (value as number) <= 4999 && !reservedCodes.includes(value),
 };
 const reason: Rule = {
   expected: `a string of at most ${maxReasonBytes} bytes of UTF-8`,

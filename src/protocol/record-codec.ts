@@ -32,7 +32,7 @@ function join(kind: RecordKind, payload: Uint8Array): Uint8Array {
 /** A whole header, or the beginning of one: at most so many characters. */
 const header = /^([tbc])(0|[1-9]\d{0,9}):/;
 const beginningOfHeader = /^([tbc](0|[1-9]\d{0,9})?)?$/;
-const mostHeaderBytes = 12;
+export const mostHeaderBytes = 12;
 
 /**
  * Reads the records of one body, whose bytes may come cut anywhere.

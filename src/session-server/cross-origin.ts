@@ -27,8 +27,9 @@ export function sharingFields({ headers }: IncomingMessage, allowed: AllowedOrig
 
 /** Whether a browser asks if a page of another origin may send a request of the session protocol. */
 export function isPreflight({ method, headers }: IncomingMessage): boolean {
+  if (method !== "OPTIONS") return false;
   const asked = (headers["access-control-request-headers"] ?? "").toLowerCase();
-  return method === "OPTIONS" && asked.split(/\s*,\s*/).includes(protocolField);
+  return asked.split(",").some((name) => name.trim() === protocolField);
 }
 
 /** @param isAllowed - whether the page may send requests at all */

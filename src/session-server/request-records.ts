@@ -23,7 +23,10 @@ export function readRecords(
   maxMessageBytes: number,
 ): RequestRecords | Fault {
   if (headers["content-encoding"] !== undefined) return faultOf("a body may not have a Content-Encoding");
-  if (headers["content-type"] !== "application/octet-stream") return faultOf("a body must be application/octet-stream");
+  // A proxy may have added a parameter, or written it in another case (RFC 9110 §8.3.1).
+  const [type = ""] = (headers["content-type"] ?? "").split(";");
+  if (type.trim().toLowerCase() !== "application/octet-stream")
+    return faultOf("a body must be application/octet-stream");
   const records: SessionRecord[] = [];
   const decoder = new RecordDecoder(maxMessageBytes, (record) => records.push(record), decodeControl);
   const fault = decoder.push(rawBody);

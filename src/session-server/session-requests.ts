@@ -1,10 +1,11 @@
-import type { Fault } from "../protocol/control-text.ts";
+import { type Fault, maxControlBytes } from "../protocol/control-text.ts";
 import type { Environment } from "../channel/environment.ts";
 import { ChannelErrorOf } from "../channel/errors.ts";
 import { isThenable } from "../channel/mailbox.ts";
 import { closeCodes } from "../protocol/close-code.ts";
 import type { AttachRecord } from "../protocol/control-record.ts";
 import { protocolField, protocolVersion, type SessionCredentials } from "../protocol/http-fields.ts";
+import { mostHeaderBytes } from "../protocol/record-codec.ts";
 import { type ChannelKit, plainChannels } from "../server/channel-kit.ts";
 import { takeOpening } from "../server/opening.ts";
 import { ServedRequest } from "../server/served-request.ts";
@@ -29,6 +30,9 @@ const superseded: Refusal = { code: closeCodes.superseded, reason: "superseded" 
 const closed: Refusal = { code: 1000, reason: "" };
 const unknown: Refusal = { code: closeCodes.unknown, reason: "unknown" };
 
+/** A control record and its header. */
+const mostAttachBytes = maxControlBytes + mostHeaderBytes;
+
 /** The HTTP half of the session protocol: attaches, polls and sends, each of which is a POST. */
 export class SessionRequests<User> {
   readonly #host: SessionHost<User>;
@@ -46,6 +50,12 @@ export class SessionRequests<User> {
     if (message.headers[protocolField] !== protocolVersion)
       return this.#respond(request, (response) => response.refuseVersion());
     const credentials = credentialsOf(message);
+    const { rawBody } = message;
+    // Only who has a session may send more than one control record: what is large takes time to read.
+    const isLarge = rawBody !== undefined && rawBody.length > mostAttachBytes;
+    if (isLarge && (credentials === undefined || this.#host.registry.find(credentials) === undefined)) {
+      return this.#respond(request, (response) => response.refuse(unknown));
+    }
     const records = readRecords(message, this.#host.limits.maxMessageBytes);
     if ("fault" in records) return this.#refuseFault(request, records, credentials);
     const { head } = records;
@@ -99,16 +109,23 @@ export class SessionRequests<User> {
       else response.refuse(superseded);
     } else if (head.type === "send") {
       const { intake } = transport;
-      // A client has one send under way. Who has more, and a handler that is slow, is told to come again with the rest.
-      const taken = intake?.isFull === true ? [] : messages;
-      session.receiveBatch(attachment, head, taken);
+      // A request may hold more than a slow handler is to have waiting: the client comes again with the rest.
+      session.receiveBatch(attachment, head, messages, () => intake?.isFull === true);
       const acknowledge = (): void => {
+        if (!response.isOpen) return;
         const { end } = session;
         if (end?.cause === "fault" || end?.cause === "gap") response.refuse(end);
         else response.acknowledge({ type: "ack", received: session.takeReceived() });
       };
       if (intake === undefined) acknowledge();
-      else intake.whenRoom(acknowledge);
+      else {
+        // For no longer than a poll: the client takes a response that does not come for a lost one.
+        const stopWaiting = this.#host.clock.after(this.#host.limits.pollHoldMs, acknowledge);
+        intake.whenRoom(() => {
+          stopWaiting();
+          acknowledge();
+        });
+      }
     }
   }
 

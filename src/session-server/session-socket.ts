@@ -16,6 +16,7 @@ import type { Clock } from "../session/clock.ts";
 import type { Refusal } from "../session/session-registry.ts";
 import { appendEscaped } from "../websocket/append-message.ts";
 import { WebSocketChannel } from "../websocket/websocket-channel.ts";
+import { countControl } from "./count-control.ts";
 import type { Item } from "./item.ts";
 import type { SessionTerms } from "./server-session-channel.ts";
 import type { Intake, ServerTransport } from "./server-transport.ts";
@@ -42,6 +43,7 @@ export class SessionSocket<User> extends WebSocketChannel implements ServerTrans
   #attachment: Attachment<Item> | undefined;
   #isAttaching = false;
   #isWaiting = false;
+  #controlBytes = 0;
   /** Ends it when no attach comes in time. */
   #stopWaiting: (() => void) | undefined;
 
@@ -105,7 +107,12 @@ export class SessionSocket<User> extends WebSocketChannel implements ServerTrans
 
   carry(attachment: Attachment<Item>, intake: Intake | undefined): void {
     this.#isAttaching = false;
+    // Another attach may have superseded the one before while this one waited for its answer.
+    this.#stopExpecting();
+    const before = this.#attachment;
     this.#attachment = attachment;
+    // Of another session: nothing comes for it any more. Of the same one, this one carries it.
+    before?.lost();
     if (intake?.isFull !== true) this.resumeReading();
     this.wake();
   }
@@ -133,7 +140,15 @@ export class SessionSocket<User> extends WebSocketChannel implements ServerTrans
   }
 
   write(record: ControlRecord): void {
-    if (this.isOpen) appendEscaped(this.outbox, encodeControl(record));
+    if (!this.isOpen) return;
+    const text = encodeControl(record);
+    if (this.#hasRoomForControl(text.length)) appendEscaped(this.outbox, text);
+    else this.detach(closeCodes.slow, "slow");
+  }
+
+  override receivedPing(data: Buffer): void {
+    if (this.#hasRoomForControl(data.length)) super.receivedPing(data);
+    else this.detach(closeCodes.slow, "slow");
   }
 
   detach(code: number, reason: string): void {
@@ -148,6 +163,12 @@ export class SessionSocket<User> extends WebSocketChannel implements ServerTrans
     // What waits comes again, over another transport; a client that reads slowly has to get the Close frame in time.
     if (isDead) this.outbox.clear();
     this.closeWith(code, isDead ? closedWith("overflow", code, reason, false) : closedHere(code, reason));
+  }
+
+  #hasRoomForControl(bytes: number): boolean {
+    const { softBufferedBytes } = this.environment.limits;
+    this.#controlBytes = countControl(this.#controlBytes, bytes, this.outbox.bufferedAmount, softBufferedBytes);
+    return this.#controlBytes <= softBufferedBytes;
   }
 
   #attach(record: AttachRecord): void {

@@ -4,6 +4,7 @@ import type { CloseRecord, ControlRecord } from "../protocol/control-record.ts";
 import { secondTickMs } from "../protocol/stream-tick.ts";
 import type { Attachment } from "../session/attachment.ts";
 import type { Clock } from "../session/clock.ts";
+import { countControl } from "./count-control.ts";
 import { type Item, recordOf } from "./item.ts";
 import { HttpTransport } from "./http-transport.ts";
 import type { SessionResponse } from "./session-response.ts";
@@ -16,7 +17,8 @@ export class StreamTransport extends HttpTransport {
   readonly #tickMs: number;
   #attachment: Attachment<Item> | undefined;
   #isWaiting = false;
-  #isQuiet = true;
+  #wroteAtMs = 0;
+  #controlBytes = 0;
   #stopTicking: (() => void) | undefined;
   /** By the second one the client sees whether a stream that has answered also goes on, or is held back on its way. */
   #stopSecondTick: (() => void) | undefined;
@@ -34,6 +36,7 @@ export class StreamTransport extends HttpTransport {
     this.#attachment = attachment;
     // The client may have left while it was asked who it is.
     if (this.#response.isOpen) {
+      this.#wroteAtMs = this.#clock.now();
       this.#tick();
       this.#stopSecondTick = this.#clock.after(secondTickMs, () => this.write({ type: "tick" }));
     } else attachment.lost();
@@ -57,7 +60,12 @@ export class StreamTransport extends HttpTransport {
   }
 
   write(record: ControlRecord): void {
-    this.#put(record);
+    const { limits } = this.#response.environment;
+    const bytes = recordOf(record);
+    const buffered = this.#response.bufferedAmount;
+    this.#controlBytes = countControl(this.#controlBytes, bytes.length, buffered, limits.softBufferedBytes);
+    if (this.#controlBytes > limits.softBufferedBytes) this.detach(closeCodes.slow, "slow");
+    else this.#stream(bytes);
   }
 
   detach(code: number, reason: string): void {
@@ -81,17 +89,21 @@ export class StreamTransport extends HttpTransport {
     this.detach(closeCodes.shutdown, "shutdown");
   }
 
-  #put(item: Item | CloseRecord | ControlRecord): void {
-    this.#isQuiet = false;
+  #put(item: Item | CloseRecord): void {
+    this.#wroteAtMs = this.#clock.now();
     if (item instanceof Payload) this.#response.streamShared(item);
     else this.#response.stream(recordOf(item));
   }
 
-  /** Something is to be written every so often: what stands between both ends cuts responses that are silent. */
+  #stream(record: Buffer): void {
+    this.#wroteAtMs = this.#clock.now();
+    this.#response.stream(record);
+  }
+
+  /** Something is to be written so long behind the last: what stands between both ends cuts responses that are silent. */
   #tick(): void {
-    this.#isQuiet = true;
-    this.#stopTicking = this.#clock.after(this.#tickMs, () => {
-      if (this.#isQuiet) this.#attachment?.acknowledge();
+    this.#stopTicking = this.#clock.after(this.#wroteAtMs + this.#tickMs - this.#clock.now(), () => {
+      if (this.#clock.now() - this.#wroteAtMs >= this.#tickMs) this.#attachment?.acknowledge();
       this.#tick();
     });
   }

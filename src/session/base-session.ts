@@ -122,7 +122,7 @@ export abstract class BaseSession<Item> implements Carried<Item>, Watched {
 
   /** This side reads nothing for now: the silence is its own, and the peer is not taken for gone. */
   pauseHearing(): void {
-    this.#liveness?.stop();
+    this.#liveness?.pause();
   }
 
   /** It reads on. */

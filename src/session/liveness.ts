@@ -24,6 +24,7 @@ export class Liveness extends Waiter {
   /** What was heard last when it began to wait, or when it asked. */
   #sinceMs = 0;
   #hasAsked = false;
+  #isPaused = false;
 
   constructor(clock: WaiterClock, times: LivenessTimes, watched: Watched) {
     super();
@@ -35,9 +36,17 @@ export class Liveness extends Waiter {
 
   /** Watches from now on. */
   start(): void {
-    this.stop();
-    this.heard();
-    this.#watch();
+    this.#isPaused = false;
+    this.#watchAnew();
+  }
+
+  /**
+   * Judges nothing for now: this side does not read, and the silence is its own. It goes on pinging, since the other side
+   * hears nothing else of this one, and has pings that are not answered.
+   */
+  pause(): void {
+    this.#isPaused = true;
+    this.#watchAnew();
   }
 
   heard(): void {
@@ -49,11 +58,20 @@ export class Liveness extends Waiter {
   }
 
   due(): void {
-    if (this.#hasAsked) {
+    if (this.#isPaused) {
+      this.#watched.ping();
+      this.#watchAnew();
+    } else if (this.#hasAsked) {
       if (this.#heardAtMs < this.#sinceMs) this.#watched.lost();
       else this.#watch();
     } else if (this.#heardAtMs === this.#sinceMs) this.#ask();
     else this.#watch();
+  }
+
+  #watchAnew(): void {
+    this.stop();
+    this.heard();
+    this.#watch();
   }
 
   #ask(): void {

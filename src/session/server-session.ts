@@ -93,9 +93,11 @@ export class ServerSession<Item> extends BaseSession<Item> {
       this.drop("overflow");
       return false;
     }
+    const wasAway = this.current === undefined;
     this.push(item, bytes);
+    // That it is away then counts all that it keeps, this one, too.
     if (isOverLimit) this.detach("slow");
-    if (this.current === undefined) this.#keeper.grew(this, bytes);
+    if (wasAway) this.#keeper.grew(this, bytes);
     // The memory for all that are away may have had to be taken from this one.
     return !this.isOver;
   }
@@ -151,11 +153,19 @@ export class ServerSession<Item> extends BaseSession<Item> {
     return true;
   }
 
-  /** Takes the messages of a request: those that came before are dropped. The answer is {@link takeReceived}. */
-  receiveBatch(attachment: Attachment<Item>, { first, received }: SentBatch, messages: readonly Numbered[]): void {
+  /** Takes the messages of a request as far as there is room: those that came before are dropped. The answer is {@link takeReceived}. */
+  receiveBatch(
+    attachment: Attachment<Item>,
+    { first, received }: SentBatch,
+    messages: readonly Numbered[],
+    isFull: () => boolean = () => false,
+  ): void {
     if (!this.heard(attachment)) return;
     this.acknowledged(received);
-    for (const [index, message] of messages.entries()) this.accept(first + index, message);
+    for (const [index, message] of messages.entries()) {
+      if (isFull()) return;
+      this.accept(first + index, message);
+    }
   }
 
   protected gone(): void {

@@ -39,6 +39,8 @@ type Kept<Item, Hash> = {
   readonly owner: string;
   readonly key: string;
   readonly secret: ResumeSecret<Hash>;
+  /** Its client has used a secret: from then on the key, which never changes, opens nothing. */
+  isProven: boolean;
 };
 
 const superseded: Refusal = { code: closeCodes.superseded, reason: "superseded" };
@@ -82,8 +84,16 @@ export class SessionRegistry<Item, Hash> {
     // Before its secret is looked at: a late one has an old secret, and must not open a session as one who is denied.
     if (record.attach <= this.#highestAttachOf(record.session, named, owner)) return superseded;
     const reason = this.#whyNot(record, named, owner);
-    if (named !== undefined && reason === undefined) return this.#attach(named, request, undefined);
-    if (named !== undefined && reason === "gap") named.session.drop("gap");
+    if (named !== undefined && reason === undefined) {
+      named.isProven = true;
+      return this.#attach(named, request, undefined);
+    }
+    if (named !== undefined && reason === "gap") {
+      // What asks goes on, with another session, also where it carried this one.
+      const { attachment } = named.session;
+      if (attachment?.transport === request.transport) attachment.lost();
+      named.session.drop("gap");
+    }
     return this.#attachToNew(request, reason);
   }
 
@@ -94,35 +104,38 @@ export class SessionRegistry<Item, Hash> {
    */
   find({ session, secret }: SessionCredentials): ServerSession<Item> | undefined {
     const kept = this.#sessions.get(session);
-    return kept?.secret.check(secret) === true ? kept.session : undefined;
+    if (kept?.secret.check(secret) !== true) return undefined;
+    kept.isProven = true;
+    return kept.session;
   }
 
   /** The number of the end of a session that its client closed, which may not know yet that it has come. */
   receivedEndOf(session: string): number | undefined {
-    return this.#ended.get(session)?.received;
+    return this.#ended.byId(session)?.received;
   }
 
   /** Why the session that an attach names cannot be resumed. Undefined: it can, or none is named. */
   #whyNot(record: AttachRecord, named: Kept<Item, Hash> | undefined, owner: string): ResetReason | undefined {
     const { session, secret, received, gap } = record;
     if (session === undefined) return undefined;
-    if (named === undefined) return this.#ended.get(session)?.reason ?? "expired";
+    if (named === undefined) return this.#ended.byId(session, owner)?.reason ?? "expired";
     if (named.owner !== owner || !named.secret.check(secret ?? "")) return "denied";
     return gap === true || received > named.session.sent ? "gap" : undefined;
   }
 
   #highestAttachOf(id: string | undefined, named: Kept<Item, Hash> | undefined, owner: string): number {
     if (named !== undefined) return named.owner === owner ? named.session.highestAttach : 0;
-    return id === undefined ? 0 : (this.#ended.get(id)?.highestAttach ?? 0);
+    return id === undefined ? 0 : (this.#ended.byId(id, owner)?.highestAttach ?? 0);
   }
 
   #attachToNew(request: AttachRequest<Item>, reason: ResetReason | undefined): Carrying<Item> | Refusal {
     const { key, attach } = request.record;
     if (key === undefined) return unknown;
     const opened = this.#byKey.get(key);
-    const highestAttach = opened?.session.highestAttach ?? this.#ended.get(key)?.highestAttach ?? 0;
-    if (attach <= highestAttach) return superseded;
     if (opened !== undefined && opened.owner !== request.owner) return unknown;
+    const highestAttach = opened?.session.highestAttach ?? this.#ended.byKey(key, request.owner)?.highestAttach ?? 0;
+    if (attach <= highestAttach) return superseded;
+    if (opened?.isProven === true) return unknown;
     const hasRoom = opened !== undefined || this.size < this.#options.limits.maxSessions || this.#gone.dropLongest();
     if (!hasRoom) return busy;
     const kept = opened ?? this.#create(key, request);
@@ -137,7 +150,7 @@ export class SessionRegistry<Item, Hash> {
     { session, secret }: Kept<Item, Hash>,
     { record, transport }: AttachRequest<Item>,
     reset: { readonly reason: ResetReason | undefined } | undefined,
-  ): Carrying<Item> {
+  ): Carrying<Item> | Refusal {
     const attachment = session.attach({
       transport,
       attach: record.attach,
@@ -146,14 +159,15 @@ export class SessionRegistry<Item, Hash> {
       secret: secret.rotate(),
       reset,
     });
-    return { session, attachment };
+    // It was closed, and this said that the client has everything: there is nothing to carry.
+    return session.isOver ? unknown : { session, attachment };
   }
 
   #create(key: string, { owner, record, protocols }: AttachRequest<Item>): Kept<Item, Hash> {
     const protocol = protocols?.find((each) => record.protocols?.includes(each));
     const names = { id: this.#options.createId(), protocol };
     const session = new ServerSession<Item>(names, this.#keeper, this.#options);
-    const kept = { session, owner, key, secret: new ResumeSecret(this.#options.secrets) };
+    const kept = { session, owner, key, secret: new ResumeSecret(this.#options.secrets), isProven: false };
     this.#sessions.set(session.id, kept);
     this.#byKey.set(key, kept);
     return kept;
@@ -168,6 +182,7 @@ export class SessionRegistry<Item, Hash> {
     const cause = session.end?.cause;
     const reason = cause === "overflow" || cause === "gap" ? cause : "expired";
     const received = cause === "peer" ? session.takeReceived() : undefined;
-    this.#ended.add([session.id, kept.key], { reason, highestAttach: session.highestAttach, received });
+    const { owner, key } = kept;
+    this.#ended.add(session.id, key, { reason, owner, highestAttach: session.highestAttach, received });
   }
 }

@@ -23,7 +23,10 @@ describe("the process of the demonstration", () => {
       // A client over HTTP may have found out before, when it could not make its next request.
       const timeline = members[0]?.channel.explain();
       // It was told to go elsewhere before, and there was nothing.
-      assert.ok(timeline?.some(({ cause }) => cause === "4000 shutdown"), JSON.stringify(timeline));
+      assert.ok(
+        timeline?.some(({ cause }) => cause === "4000 shutdown"),
+        JSON.stringify(timeline),
+      );
       assert.deepEqual(await within(5000, exited, "the end"), { code: 0, signal: null });
       assert.match(program.output(), /\nStopping\. Once more ends it at once\.\nStopped\.\n$/);
     });

@@ -89,7 +89,10 @@ describe("a control record", () => {
         `{"type":"attach","attach":1,"received":0,"session":"${token}"}`,
         "attach.session and attach.secret must come together",
       ],
-      ['{"type":"close","code":999,"reason":""}', "close.code must be an integer from 1000 to 4999"],
+      [
+        '{"type":"close","code":999,"reason":""}',
+        "close.code must be an integer from 1000 to 4999 that may stand in a Close frame",
+      ],
       [
         JSON.stringify({ type: "close", code: 1000, reason: "漢".repeat(42) }),
         "close.reason must be a string of at most 123 bytes of UTF-8",

@@ -272,10 +272,13 @@ describe("a handler that is slow", () => {
     const socket = await SessionWebSocket.open(port);
     await socket.attach(attachRecord(1));
     socket.send("1", "2", "3", "4", "5");
-    await socket.socket.expectNothing(200);
+    // It answers none of these pings in a way that is read, and hears by them that the server is there.
+    for (let count = 1; count <= 4; count += 1) assert.deepEqual(await socket.next(), { type: "ping" });
     assert.deepEqual(received, ["1"]);
     gate.resolve();
-    assert.equal(await socket.next(), "all five");
+    let said = await socket.next();
+    while (typeof said === "object") said = await socket.next();
+    assert.equal(said, "all five");
     assert.deepEqual(received, ["1", "2", "3", "4", "5"]);
   });
 
