@@ -71,7 +71,7 @@ function limitsPage() {
     "",
     "## The client",
     "",
-    "Set them with `connect(url, { … })`. Its bytes are those of messages, and as much more for each.",
+    "Set them with `connect(url, { … })`. Its bytes are those of messages, and 64 for each.",
     "",
     ...limitTable(client, "ClientLimits", "defaultClientLimits"),
     "",
