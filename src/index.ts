@@ -1,11 +1,5 @@
-export type {
-  Channel,
-  ChannelKind,
-  CloseHandler,
-  PingHandler,
-  ReceiveHandler,
-  SendOptions,
-} from "./channel/channel.ts";
+export type { ChannelKind } from "./channel/channel-kind.ts";
+export type { Channel, CloseHandler, PingHandler, ReceiveHandler, SendOptions } from "./channel/channel.ts";
 export type { Answer, Body, Data, HeaderFields, HeaderValue, StreamBody } from "./channel/data.ts";
 export {
   type ChannelError,

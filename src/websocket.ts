@@ -11,4 +11,4 @@ export { webSocketOf } from "./client-websocket/web-socket-of.ts";
 export type { WebSocketClass } from "./client-websocket/web-socket-of.ts";
 export type { ConnectOptions, WebSocketLike } from "./client/client-options.ts";
 export type { ClientLimits } from "./channel/client-limits.ts";
-export type { ChannelKind } from "./channel/channel.ts";
+export type { ChannelKind } from "./channel/channel-kind.ts";

@@ -1,4 +1,5 @@
-import type { Channel, ChannelKind, CloseHandler, PingHandler, ReceiveHandler, SendOptions } from "./channel.ts";
+import type { Channel, CloseHandler, PingHandler, ReceiveHandler, SendOptions } from "./channel.ts";
+import type { ChannelKind } from "./channel-kind.ts";
 import { checkClose } from "./check-close.ts";
 import { checkSendOptions } from "./check-send-options.ts";
 import { type Data, isStream, type NormalBody } from "./data.ts";

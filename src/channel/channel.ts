@@ -1,9 +1,7 @@
+import type { ChannelKind } from "./channel-kind.ts";
 import type { Data } from "./data.ts";
 import type { Message } from "./message.ts";
 import type { CloseDetail, CloseStatus } from "./status.ts";
-
-/** What carries a channel now. An HTTP channel is `long-polling` until a send that does not close it. */
-export type ChannelKind = "websocket" | "http-streaming" | "long-polling";
 
 /** How a send ends. */
 export type SendOptions = {

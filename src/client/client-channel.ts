@@ -1,4 +1,4 @@
-import type { ChannelKind, ReceiveHandler } from "../channel/channel.ts";
+import type { ChannelKind } from "../channel/channel-kind.ts";
 import { maxMessageBytes } from "../channel/client-limits.ts";
 import type { Message } from "../channel/message-type.ts";
 import { encodeUtf8 } from "../protocol/utf-8.ts";
@@ -16,6 +16,9 @@ import { randomKey } from "./random.ts";
 
 /** What a client sends: text, or bytes. They are not copied: do not change them after they were sent. */
 export type ClientData = string | ArrayBuffer | ArrayBufferView;
+
+/** Takes a message. A promise that it returns is not waited for: the next message comes when it comes. */
+export type ClientReceiveHandler = (message: Message) => unknown;
 
 /** Takes what the client is doing. */
 export type StatusHandler = (status: ClientStatus) => unknown;
@@ -69,7 +72,7 @@ export type ClientChannel = {
    *
    * @throws ChannelError `HANDLER_ALREADY_SET` on the second call
    */
-  onReceive(handler: ReceiveHandler): void;
+  onReceive(handler: ClientReceiveHandler): void;
 
   /**
    * Sets the handler of the end. Called once; at once if the channel is closed.
@@ -91,7 +94,7 @@ export type ClientChannel = {
 
 /** The channel of `connect`. */
 export function createChannel(settings: ClientSettings): ClientChannel {
-  const onReceive = createHandler<Parameters<ReceiveHandler>>("onReceive");
+  const onReceive = createHandler<Parameters<ClientReceiveHandler>>("onReceive");
   const onStatus = createHandler<Parameters<StatusHandler>>("onStatus", true);
   const onClose = createHandler<Parameters<ClientCloseHandler>>("onClose", true);
   const waiting = new Set<() => void>();

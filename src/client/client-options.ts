@@ -1,4 +1,4 @@
-import type { ChannelKind } from "../channel/channel.ts";
+import type { ChannelKind } from "../channel/channel-kind.ts";
 import { type ClientLimits, defaultClientLimits } from "../channel/client-limits.ts";
 import { check } from "./misuse.ts";
 

@@ -1,4 +1,4 @@
-import type { ChannelKind } from "../channel/channel.ts";
+import type { ChannelKind } from "../channel/channel-kind.ts";
 import type { ResetReason } from "../protocol/control-record.ts";
 
 /** What a client is doing. */

@@ -1,4 +1,4 @@
-import type { ChannelKind } from "../channel/channel.ts";
+import type { ChannelKind } from "../channel/channel-kind.ts";
 import { late, lost } from "../protocol/close-code.ts";
 import type { AttachMode } from "../protocol/control-record.ts";
 import { createTimer, now } from "./clock.ts";

@@ -1,5 +1,5 @@
 // oxlint-disable max-lines-per-function -- a closure in the place of a class: the bundler can shorten variables, not members
-import type { ChannelKind } from "../channel/channel.ts";
+import type { ChannelKind } from "../channel/channel-kind.ts";
 import { maxTimelineEntries, probeTimeoutMs } from "../channel/client-limits.ts";
 import { fault, lost, mayReturn, silent, superseded } from "../protocol/close-code.ts";
 import type { ClientSettings } from "./client-options.ts";

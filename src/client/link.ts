@@ -1,4 +1,4 @@
-import type { ChannelKind } from "../channel/channel.ts";
+import type { ChannelKind } from "../channel/channel-kind.ts";
 import type { ClientSettings } from "./client-options.ts";
 import type { ClientSession, ClientTransport } from "./client-session.ts";
 

@@ -1,5 +1,5 @@
 import { BaseChannel } from "../channel/base-channel.ts";
-import type { ChannelKind } from "../channel/channel.ts";
+import type { ChannelKind } from "../channel/channel-kind.ts";
 import { isStream } from "../channel/data.ts";
 import type { Environment } from "../channel/environment.ts";
 import { streamHeadDelayMs } from "../channel/limits.ts";

@@ -1,5 +1,6 @@
 import { BaseChannel } from "../channel/base-channel.ts";
-import type { Channel, ChannelKind } from "../channel/channel.ts";
+import type { Channel } from "../channel/channel.ts";
+import type { ChannelKind } from "../channel/channel-kind.ts";
 import { isStream } from "../channel/data.ts";
 import type { Environment } from "../channel/environment.ts";
 import { ChannelErrorOf } from "../channel/errors.ts";

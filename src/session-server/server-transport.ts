@@ -1,4 +1,4 @@
-import type { ChannelKind } from "../channel/channel.ts";
+import type { ChannelKind } from "../channel/channel-kind.ts";
 import type { Attachment } from "../session/attachment.ts";
 import type { Refusal } from "../session/session-registry.ts";
 import type { Transport } from "../session/transport.ts";

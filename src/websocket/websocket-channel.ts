@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import { BaseChannel } from "../channel/base-channel.ts";
-import type { ChannelKind } from "../channel/channel.ts";
+import type { ChannelKind } from "../channel/channel-kind.ts";
 import { isStream, type StreamBody } from "../channel/data.ts";
 import { ChannelErrorOf } from "../channel/errors.ts";
 import { Mailbox, type MailboxListener } from "../channel/mailbox.ts";

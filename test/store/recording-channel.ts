@@ -1,7 +1,7 @@
 import { Socket } from "node:net";
 import { BaseChannel } from "../../src/channel/base-channel.ts";
 import { closedHere } from "../../src/channel/status.ts";
-import type { ChannelKind } from "../../src/channel/channel.ts";
+import type { ChannelKind } from "../../src/channel/channel-kind.ts";
 import type { ChannelError } from "../../src/channel/errors.ts";
 import { resolveLimits } from "../../src/channel/limits.ts";
 import { Outbox } from "../../src/channel/outbox.ts";
