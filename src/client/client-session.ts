@@ -1,3 +1,4 @@
+import type { Timer } from "./clock.ts";
 import type { ClientLimits } from "../channel/client-limits.ts";
 import type { Message } from "../channel/message-type.ts";
 import type {
@@ -101,3 +102,18 @@ export type ClientSession = {
   /** Asks at once whether the server is there, and lets go of a transport over which nothing comes in this time. */
   probe(timeoutMs: number): void;
 };
+
+/**
+ * Makes the client's end of a session.
+ *
+ * @param newKey - makes 128 random bits, of the letters that a token may have. Asked at the beginning and when a session is
+ *   known. Undefined: no other session follows that one
+ * @param protocols - subprotocols that the application offers
+ */
+export type CreateClientSession = (
+  limits: ClientSessionLimits,
+  createTimer: () => Timer,
+  newKey: () => string | undefined,
+  events: ClientSessionEvents,
+  protocols?: readonly string[],
+) => ClientSession;

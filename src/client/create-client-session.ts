@@ -4,31 +4,13 @@ import { fault, invitesBack, lost, silent, superseded, unknown } from "../protoc
 import type { AttachedRecord, CloseRecord, ControlRecord } from "../protocol/control-record.ts";
 import { isControl } from "../protocol/is-control.ts";
 import type { SessionRecord } from "../protocol/record-codec.ts";
-import type {
-  ClientEnd,
-  ClientSession,
-  ClientSessionEvents,
-  ClientSessionLimits,
-  ClientTransport,
-} from "./client-session.ts";
-import type { Timer } from "./clock.ts";
+import type { ClientEnd, ClientTransport, CreateClientSession } from "./client-session.ts";
 import { ackBytes, ackDelayMs, ackMessageBytes, messageOverheadBytes, mostBytesPerUnit } from "./costs.ts";
 
 /** The server pings first, so that a link that works carries one ping and not two. */
 const pingSlackMs = 5000;
 
-/**
- * @param newKey - makes 128 random bits, of the letters that a token may have. Asked at the beginning and when a session is
- *   known. Undefined: no other session follows that one
- * @param protocols - subprotocols that the application offers
- */
-export function createClientSession(
-  limits: ClientSessionLimits,
-  createTimer: () => Timer,
-  newKey: () => string | undefined,
-  events: ClientSessionEvents,
-  protocols?: readonly string[],
-): ClientSession {
+export const createClientSession: CreateClientSession = (limits, createTimer, newKey, events, protocols) => {
   /** What is sent and not acknowledged: the first has the number behind `peerHas`. */
   const queue: { readonly item: Message | CloseRecord; readonly bytes: number }[] = [];
   /** Those that wait for an answer. */
@@ -304,4 +286,4 @@ export function createClientSession(
     takeReceived,
     probe,
   };
-}
+};
