@@ -8,7 +8,7 @@
 
 /** @type {import("../lib/question.js").Load[]} */
 const loads = [
-  { name: "echo, 1 in flight", parties: [["echo", 64]], run: { kind: "echo", inFlight: 1 } },
+  { name: "echo, 1 in flight", parties: [["echo", 64]], run: { kind: "echo", inFlight: 1 }, isSlow: true },
   { name: "echo, 16 in flight", parties: [["echo", 64]], run: { kind: "echo", inFlight: 16 } },
   {
     name: "200 members, 8 a turn",
@@ -17,7 +17,7 @@ const loads = [
   },
 ];
 /** @type {import("../lib/question.js").Load} */
-const memory = { name: "idle, 5000", parties: [["group", 5000]], run: { kind: "memory" } };
+const memory = { name: "idle, 5000", parties: [["group", 5000]], run: { kind: "memory" }, isSlow: true };
 
 /** One message at a time leaves nothing to be joined. @param {import("../lib/question.js").Load["run"]} run */
 const bySocketIo = (run) => (run.kind === "echo" && run.inFlight === 1 ? 1.3 : 8);
