@@ -37,6 +37,8 @@ export class Network {
    * @param {boolean} isOn
    */
   change(name, isOn) {
+    // Nothing changes, and nobody is to be cut for it.
+    if (this.#switches[name] === isOn) return;
     this.#switches[name] = isOn;
     this.#proxy.set(this.#faults);
     // What is open already would go on as before, and show nothing. What works better than the present is found anyway.

@@ -1,11 +1,11 @@
 // oxlint-disable max-lines-per-function -- a closure in the place of a class: the bundler can shorten variables, not members
 import { maxMessageBytes } from "../channel/client-limits.ts";
+import { messageOverheadBytes } from "../channel/session-limits.ts";
 import type { Message } from "../channel/message-type.ts";
 import type { ClientSettings } from "../client/client-options.ts";
 import type { ClientEnd } from "../client/client-session.ts";
 import type { ClientStatus } from "../client/client-status.ts";
 import { createTimer } from "../client/clock.ts";
-import { messageOverheadBytes } from "../client/costs.ts";
 import { createClientSession } from "../client/create-client-session.ts";
 import { createLadder } from "../client/ladder.ts";
 import { watchers, watchPlatform } from "../client/platform.ts";

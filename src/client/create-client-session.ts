@@ -1,11 +1,13 @@
 // oxlint-disable max-lines-per-function -- a closure in the place of a class: the bundler can shorten variables, not members
+import { messageOverheadBytes } from "../channel/session-limits.ts";
 import type { Message } from "../channel/message-type.ts";
 import { fault, invitesBack, lost, silent, superseded, unknown } from "../protocol/close-code.ts";
 import type { AttachedRecord, CloseRecord, ControlRecord } from "../protocol/control-record.ts";
 import { isControl } from "../protocol/is-control.ts";
 import type { SessionRecord } from "../protocol/record-codec.ts";
+import { mostBytesPerUnit } from "../protocol/utf-8.ts";
 import type { ClientEnd, ClientTransport, CreateClientSession } from "./client-session.ts";
-import { ackBytes, ackDelayMs, ackMessageBytes, messageOverheadBytes, mostBytesPerUnit } from "./costs.ts";
+import { ackBytes, ackDelayMs, ackMessageBytes } from "./costs.ts";
 
 /** The server pings first, so that a link that works carries one ping and not two. */
 const pingSlackMs = 5000;

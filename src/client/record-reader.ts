@@ -1,10 +1,9 @@
 import type { ControlRecord } from "../protocol/control-record.ts";
-import type { SessionRecord } from "../protocol/record-codec.ts";
+import { mostHeaderBytes, type SessionRecord } from "../protocol/record-codec.ts";
 import { readUtf8 } from "../protocol/utf-8.ts";
 
 /** A whole header: at most so many characters. */
 const header = /^([tbc])(\d{1,10}):/;
-const mostHeaderBytes = 12;
 
 export const noBytes: Uint8Array<ArrayBuffer> = new Uint8Array(0);
 

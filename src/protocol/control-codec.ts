@@ -1,8 +1,18 @@
 import { maxReasonBytes } from "../channel/status.ts";
 import { isProtocolList, isProtocolName, maxProtocolLength, maxProtocols } from "./application-protocol.ts";
+import type { CloseName } from "./close-code.ts";
 import type { ControlRecord } from "./control-record.ts";
-import { type Fault, faultOf } from "./control-text.ts";
 import { encodeUtf8 } from "./utf-8.ts";
+
+/** What is wrong with something that a peer sent, as a sentence without its end. */
+export type Fault = {
+  readonly fault: string;
+  /** The code of the end that it brings: `fault`, or `tooBig` for a message over the limit. */
+  readonly name: Extract<CloseName, "fault" | "tooBig">;
+};
+
+/** Most bytes of a control record. Over it: a fault. The longest that there is, an attach with a token and subprotocols, has less than 14 000. */
+export const maxControlBytes = 16_384;
 
 /** Most characters of a token: proxies and servers take header lines of 8 KiB. */
 const maxTokenLength = 8192;
@@ -85,6 +95,16 @@ const rules: Rules = {
   close: { code, reason },
   detach: { code, reason },
 };
+
+/** A peer broke the protocol. */
+export function faultOf(fault: string): Fault {
+  return { fault, name: "fault" };
+}
+
+/** A control record as JSON text. */
+export function encodeControl(record: ControlRecord): string {
+  return JSON.stringify(record);
+}
 
 /**
  * Reads a control record and checks each field that it has to have. Fields that are not known are left out.

@@ -1,5 +1,5 @@
+import { decodeControl, encodeControl, type Fault, faultOf, maxControlBytes } from "./control-codec.ts";
 import type { Message } from "../channel/message-type.ts";
-import { type DecodeControl, encodeControl, type Fault, faultOf, maxControlBytes } from "./control-text.ts";
 import type { SessionRecord } from "./record-codec.ts";
 
 const escape = new Uint8Array(0);
@@ -17,12 +17,7 @@ export function framesOf(record: SessionRecord): readonly Message[] {
 
 /** Tells messages from control records in the frames of one WebSocket. */
 export class FrameDecoder {
-  readonly #decodeControl: DecodeControl;
   #isEscaped = false;
-
-  constructor(decode: DecodeControl) {
-    this.#decodeControl = decode;
-  }
 
   /** @returns undefined for an escape, and for a control record that is to be ignored */
   read(frame: Message): SessionRecord | Fault | undefined {
@@ -35,7 +30,7 @@ export class FrameDecoder {
     if (typeof frame !== "string" || frame.length > maxControlBytes) {
       return faultOf(`an escape must be followed by a text frame of at most ${maxControlBytes} bytes`);
     }
-    const record = this.#decodeControl(frame);
+    const record = decodeControl(frame);
     return record !== undefined && "type" in record && record.type === "empty" ? escape : record;
   }
 }

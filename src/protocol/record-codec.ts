@@ -1,5 +1,5 @@
+import { decodeControl, encodeControl, type Fault, faultOf, maxControlBytes } from "./control-codec.ts";
 import type { Message } from "../channel/message-type.ts";
-import { type DecodeControl, encodeControl, type Fault, faultOf, maxControlBytes } from "./control-text.ts";
 import type { ControlRecord } from "./control-record.ts";
 import { decodeUtf8, encodeUtf8 } from "./utf-8.ts";
 
@@ -43,14 +43,12 @@ export const mostHeaderBytes = 12;
 export class RecordDecoder {
   readonly #maxMessageBytes: number;
   readonly #take: (record: SessionRecord) => void;
-  readonly #decodeControl: DecodeControl;
   /** What has come of a record that is not complete: the first of these bytes. */
   #held = new Uint8Array(0);
   #heldBytes = 0;
   #fault: Fault | undefined;
 
-  constructor(maxMessageBytes: number, take: (record: SessionRecord) => void, decode: DecodeControl) {
-    this.#decodeControl = decode;
+  constructor(maxMessageBytes: number, take: (record: SessionRecord) => void) {
     this.#maxMessageBytes = maxMessageBytes;
     this.#take = take;
   }
@@ -114,7 +112,7 @@ export class RecordDecoder {
       return;
     }
     const text = decodeUtf8(payload);
-    const record = text === undefined || kind === "t" ? text : this.#decodeControl(text);
+    const record = text === undefined || kind === "t" ? text : decodeControl(text);
     if (text === undefined) this.#fail(faultOf("text must be UTF-8"));
     else if (typeof record === "object" && "fault" in record) this.#fail(record);
     else if (record !== undefined) this.#take(record);

@@ -1,8 +1,7 @@
 import { ChannelErrorOf, type ErrorListener, type HandlerName, invalidArgument } from "../channel/errors.ts";
 import { isThenable } from "../channel/mailbox.ts";
-import { closeCodes } from "../protocol/close-code.ts";
 import type { Clock } from "../session/clock.ts";
-import type { Refusal } from "../session/session-registry.ts";
+import { busy, denied, type Refusal } from "../session/refusal.ts";
 
 /** Says who makes a request, or that nobody does whom the application knows: nothing, or false. */
 export type Authorize<User> = (
@@ -18,9 +17,6 @@ export type AdmissionOptions<User> = {
   readonly clock: Clock;
   readonly timeoutMs: number;
 };
-
-const denied: Refusal = { code: closeCodes.denied, reason: "denied" };
-const busy: Refusal = { code: closeCodes.busy, reason: "busy" };
 
 /** Who may have a session. Whatever goes wrong on the way, the answer is no. */
 export class Admission<User> {

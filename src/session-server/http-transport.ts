@@ -1,7 +1,7 @@
 import type { ChannelKind } from "../channel/channel-kind.ts";
 import type { ControlRecord } from "../protocol/control-record.ts";
 import type { Attachment } from "../session/attachment.ts";
-import type { Refusal } from "../session/session-registry.ts";
+import type { Refusal } from "../session/refusal.ts";
 import type { Item } from "./item.ts";
 import type { Intake, ServerTransport } from "./server-transport.ts";
 

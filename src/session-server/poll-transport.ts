@@ -4,7 +4,7 @@ import { closeCodes } from "../protocol/close-code.ts";
 import type { ControlRecord } from "../protocol/control-record.ts";
 import type { Attachment } from "../session/attachment.ts";
 import type { Clock } from "../session/clock.ts";
-import type { Refusal } from "../session/session-registry.ts";
+import type { Refusal } from "../session/refusal.ts";
 import { HttpTransport } from "./http-transport.ts";
 import { type Item, recordOf, recordOfShared } from "./item.ts";
 import type { SessionResponse } from "./session-response.ts";

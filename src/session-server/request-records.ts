@@ -1,6 +1,5 @@
+import { type Fault, faultOf } from "../protocol/control-codec.ts";
 import type { IncomingMessage } from "node:http";
-import { decodeControl } from "../protocol/control-codec.ts";
-import { type Fault, faultOf } from "../protocol/control-text.ts";
 import type { ControlRecord } from "../protocol/control-record.ts";
 import { decodeCredentials, type SessionCredentials, sessionField } from "../protocol/http-fields.ts";
 import { RecordDecoder, type SessionRecord } from "../protocol/record-codec.ts";
@@ -28,7 +27,7 @@ export function readRecords(
   if (type.trim().toLowerCase() !== "application/octet-stream")
     return faultOf("a body must be application/octet-stream");
   const records: SessionRecord[] = [];
-  const decoder = new RecordDecoder(maxMessageBytes, (record) => records.push(record), decodeControl);
+  const decoder = new RecordDecoder(maxMessageBytes, (record) => records.push(record));
   const fault = decoder.push(rawBody);
   if (fault !== undefined) return fault;
   if (!decoder.isBetweenRecords) return faultOf("a body must hold whole records");

@@ -1,6 +1,6 @@
 import type { ChannelKind } from "../channel/channel-kind.ts";
 import type { Attachment } from "../session/attachment.ts";
-import type { Refusal } from "../session/session-registry.ts";
+import type { Refusal } from "../session/refusal.ts";
 import type { Transport } from "../session/transport.ts";
 import type { Item } from "./item.ts";
 

@@ -1,4 +1,4 @@
-import { type Fault, maxControlBytes } from "../protocol/control-text.ts";
+import { type Fault, maxControlBytes } from "../protocol/control-codec.ts";
 import type { Environment } from "../channel/environment.ts";
 import { ChannelErrorOf } from "../channel/errors.ts";
 import { isThenable } from "../channel/mailbox.ts";
@@ -9,7 +9,7 @@ import { mostHeaderBytes } from "../protocol/record-codec.ts";
 import { type ChannelKit, plainChannels } from "../server/channel-kit.ts";
 import { takeOpening } from "../server/opening.ts";
 import { ServedRequest } from "../server/served-request.ts";
-import type { Refusal } from "../session/session-registry.ts";
+import { type Refusal, superseded, unknown } from "../session/refusal.ts";
 import type { Admitted } from "./admission.ts";
 import { sharingFields } from "./cross-origin.ts";
 import { HttpTransport } from "./http-transport.ts";
@@ -26,9 +26,7 @@ export type HttpAsking = { readonly message: WholeMessage; readonly environment:
 /** Who asks for a session. */
 type Asking<User> = Omit<AskingTransport<User>, "transport">;
 
-const superseded: Refusal = { code: closeCodes.superseded, reason: "superseded" };
 const closed: Refusal = { code: 1000, reason: "" };
-const unknown: Refusal = { code: closeCodes.unknown, reason: "unknown" };
 
 /** A control record and its header. */
 const mostAttachBytes = maxControlBytes + mostHeaderBytes;

@@ -6,7 +6,7 @@ import { HttpChannel } from "../http/http-channel.ts";
 import { closeCodes } from "../protocol/close-code.ts";
 import type { ControlRecord } from "../protocol/control-record.ts";
 import { protocolField, protocolVersion } from "../protocol/http-fields.ts";
-import type { Refusal } from "../session/session-registry.ts";
+import type { Refusal } from "../session/refusal.ts";
 import { recordFormat, recordOf } from "./item.ts";
 
 // None may be kept, changed or sent to another request, and none shown as a page.

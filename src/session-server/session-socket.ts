@@ -1,5 +1,4 @@
-import { decodeControl } from "../protocol/control-codec.ts";
-import { type Fault, encodeControl, faultOf } from "../protocol/control-text.ts";
+import { encodeControl, type Fault, faultOf } from "../protocol/control-codec.ts";
 import { ChannelErrorOf } from "../channel/errors.ts";
 import { closedHere, type ClosedWith, closedWith } from "../channel/status.ts";
 import type { Message } from "../channel/message-type.ts";
@@ -10,19 +9,17 @@ import { closeCodes } from "../protocol/close-code.ts";
 import type { AttachRecord, CloseRecord, ControlRecord } from "../protocol/control-record.ts";
 import { FrameDecoder } from "../protocol/frame-codec.ts";
 import type { SessionRecord } from "../protocol/record-codec.ts";
+import { mostBytesPerUnit } from "../protocol/utf-8.ts";
 import { ServedRequest } from "../server/served-request.ts";
 import type { Attachment } from "../session/attachment.ts";
 import type { Clock } from "../session/clock.ts";
-import type { Refusal } from "../session/session-registry.ts";
+import type { Refusal } from "../session/refusal.ts";
 import { appendEscaped } from "../websocket/append-message.ts";
 import { WebSocketChannel } from "../websocket/websocket-channel.ts";
 import { countControl } from "./count-control.ts";
 import type { Item } from "./item.ts";
 import type { SessionTerms } from "./server-session-channel.ts";
 import type { Intake, ServerTransport } from "./server-transport.ts";
-
-/** Bytes of UTF-8 that one unit of UTF-16 takes. */
-const mostBytesPerUnit = 3;
 
 /** What a WebSocket that carries sessions belongs to. */
 export type SocketOwner<User> = {
@@ -39,7 +36,7 @@ export type SocketOwner<User> = {
 export class SessionSocket<User> extends WebSocketChannel implements ServerTransport, Movable {
   readonly terms: SessionTerms<User>;
   readonly #owner: SocketOwner<User>;
-  readonly #decoder = new FrameDecoder(decodeControl);
+  readonly #decoder = new FrameDecoder();
   #attachment: Attachment<Item> | undefined;
   #isAttaching = false;
   #isWaiting = false;

@@ -7,7 +7,7 @@ import { protocolVersion, subprotocol } from "../protocol/http-fields.ts";
 import { plainChannels } from "../server/channel-kit.ts";
 import { takeOpening } from "../server/opening.ts";
 import type { Clock } from "../session/clock.ts";
-import type { Refusal } from "../session/session-registry.ts";
+import type { Refusal } from "../session/refusal.ts";
 import type { HandshakeOptions } from "../websocket/handshake.ts";
 import { Heartbeat } from "../websocket/heartbeat.ts";
 import type { WebSocketOptions } from "../websocket/websocket-options.ts";

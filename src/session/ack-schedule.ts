@@ -1,9 +1,7 @@
 import type { Message } from "../channel/message-type.ts";
 import type { SessionLimits } from "../channel/session-limits.ts";
+import { mostBytesPerUnit } from "../protocol/utf-8.ts";
 import { Waiter, type WaiterClock } from "./clock.ts";
-
-/** RFC 3629 §3: a UTF-16 unit takes up to three bytes. To count them would cost more than an ack that comes early. */
-const mostBytesPerUnit = 3;
 
 type AckLimits = Pick<SessionLimits, "ackMessages" | "ackBytes" | "ackDelayMs">;
 

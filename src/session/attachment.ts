@@ -1,4 +1,4 @@
-import type { Fault } from "../protocol/control-text.ts";
+import type { Fault } from "../protocol/control-codec.ts";
 import type { Message } from "../channel/message-type.ts";
 import type { CloseRecord, ControlRecord } from "../protocol/control-record.ts";
 import type { SessionRecord } from "../protocol/record-codec.ts";

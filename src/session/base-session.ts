@@ -1,5 +1,5 @@
-import { messageOverheadBytes } from "../channel/session-limits.ts";
-import { closeCodes, type CloseName, superseded } from "../protocol/close-code.ts";
+import { messageOverheadBytes, type SessionLimits } from "../channel/session-limits.ts";
+import { closeCodes, type CloseName } from "../protocol/close-code.ts";
 import type { CloseRecord, ControlRecord } from "../protocol/control-record.ts";
 import { AckSchedule } from "./ack-schedule.ts";
 import type { Attachment, Carried, Numbered } from "./attachment.ts";
@@ -7,7 +7,7 @@ import type { WaiterClock } from "./clock.ts";
 import { type DropName, Ending, endOf, type SessionEnd } from "./ending.ts";
 import { Liveness, type LivenessTimes, type Watched } from "./liveness.ts";
 import { ReplayBuffer } from "./replay-buffer.ts";
-import type { EndLimits, SessionEvents, SessionOptions } from "./session-options.ts";
+import type { SessionEvents, SessionOptions } from "./session-options.ts";
 
 /**
  * What a session of a server does for its transports: numbers, acknowledgements, and what is kept to be sent again.
@@ -22,9 +22,9 @@ export abstract class BaseSession<Item> implements Carried<Item>, Watched {
   protected written = 0;
   protected received = 0;
   /** The highest number that is acknowledged. */
-  peerHas = 0;
+  protected peerHas = 0;
   protected current: Attachment<Item> | undefined;
-  readonly #limits: EndLimits;
+  readonly #limits: SessionLimits;
   readonly #sizeOf: (item: Item) => number;
   readonly #acks: AckSchedule;
   #ending: Ending | undefined;
@@ -210,7 +210,7 @@ export abstract class BaseSession<Item> implements Carried<Item>, Watched {
     this.#liveness = new Liveness(this.clock, times, this);
     // A client may attach again over the same transport.
     if (before === undefined || before.transport === attachment.transport) return;
-    before.transport.detach(superseded, "superseded");
+    before.transport.detach(closeCodes.superseded, "superseded");
   }
 
   /**

@@ -47,11 +47,7 @@ export class ServerSession<Item> extends BaseSession<Item> {
   #highestPoll = 0;
   #goneSinceMs = 0;
 
-  constructor(
-    { id, protocol }: SessionNames,
-    keeper: SessionKeeper<Item>,
-    options: SessionOptions<Item, SessionLimits>,
-  ) {
+  constructor({ id, protocol }: SessionNames, keeper: SessionKeeper<Item>, options: SessionOptions<Item>) {
     super(options);
     this.id = id;
     this.protocol = protocol;

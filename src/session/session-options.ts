@@ -12,12 +12,9 @@ export type SessionEvents = {
   acknowledged(): void;
 };
 
-/** The bounds that both ends have. */
-export type EndLimits = Pick<SessionLimits, "resumeWindowMs" | "ackMessages" | "ackBytes" | "ackDelayMs">;
-
 /** What a session is given. */
-export type SessionOptions<Item, Limits = EndLimits> = {
-  readonly limits: Limits;
+export type SessionOptions<Item> = {
+  readonly limits: SessionLimits;
   readonly clock: WaiterClock;
   /** The bytes of an item as it goes out. */
   readonly sizeOf: (item: Item) => number;

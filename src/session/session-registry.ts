@@ -1,24 +1,20 @@
-import type { SessionLimits } from "../channel/session-limits.ts";
-import { closeCodes } from "../protocol/close-code.ts";
 import type { AttachRecord, ResetReason } from "../protocol/control-record.ts";
 import type { SessionCredentials } from "../protocol/http-fields.ts";
 import type { Attachment } from "./attachment.ts";
 import type { SessionEvents, SessionOptions } from "./session-options.ts";
 import { EndedSessions } from "./ended-sessions.ts";
 import { GoneSessions } from "./gone-sessions.ts";
+import { busy, type Refusal, superseded, unknown } from "./refusal.ts";
 import { ResumeSecret, type SecretTools } from "./resume-secret.ts";
 import { ServerSession, type SessionKeeper } from "./server-session.ts";
 import type { Transport } from "./transport.ts";
 
 /** What the sessions of one server share. */
-export type RegistryOptions<Item, Hash> = SessionOptions<Item, SessionLimits> & {
+export type RegistryOptions<Item, Hash> = SessionOptions<Item> & {
   readonly secrets: SecretTools<Hash>;
   /** 128 random bits, of the letters that a token may have. */
   readonly createId: () => string;
 };
-
-/** Why a transport may not carry a session, as the code of its end. */
-export type Refusal = { readonly code: number; readonly reason: string };
 
 /** Who asks: a session belongs to one owner, and is `denied` to all others. */
 export type AttachRequest<Item> = {
@@ -42,10 +38,6 @@ type Kept<Item, Hash> = {
   /** Its client has used a secret: from then on the key, which never changes, opens nothing. */
   isProven: boolean;
 };
-
-const superseded: Refusal = { code: closeCodes.superseded, reason: "superseded" };
-const busy: Refusal = { code: closeCodes.busy, reason: "busy" };
-const unknown: Refusal = { code: closeCodes.unknown, reason: "unknown" };
 
 /** All sessions of a server: which one an attach gets, and how long each is kept. */
 export class SessionRegistry<Item, Hash> {

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { decodeControl } from "../../src/protocol/control-codec.ts";
-import { encodeControl, maxControlBytes } from "../../src/protocol/control-text.ts";
+import { decodeControl, encodeControl, maxControlBytes } from "../../src/protocol/control-codec.ts";
 import { closeCodes, invitesBack, mayReturn } from "../../src/protocol/close-code.ts";
 import type { AttachedRecord, ControlRecord } from "../../src/protocol/control-record.ts";
 import { FrameDecoder, framesOf } from "../../src/protocol/frame-codec.ts";
@@ -136,7 +135,7 @@ describe("the frames of a WebSocket", () => {
 
   it("come out as they went in", () => {
     const sent = ["", empty, "text", '{"type":"ping"}', Uint8Array.of(0), { type: "ping" } as const, empty, empty];
-    const decoder = new FrameDecoder(decodeControl);
+    const decoder = new FrameDecoder();
     const came = sent.flatMap(framesOf).map((frame) => decoder.read(frame));
     assert.deepEqual(
       came.filter((record) => record !== undefined),
@@ -146,7 +145,7 @@ describe("the frames of a WebSocket", () => {
 
   it("are a fault where an escape is followed by what is no control record", () => {
     for (const frame of [empty, Uint8Array.of(1), "", "hello", "{}", "x".repeat(maxControlBytes + 1)]) {
-      const decoder = new FrameDecoder(decodeControl);
+      const decoder = new FrameDecoder();
       assert.equal(decoder.read(empty), undefined);
       const record = decoder.read(frame);
       assert.ok(typeof record === "object" && "fault" in record, JSON.stringify(frame).slice(0, 20));
@@ -154,7 +153,7 @@ describe("the frames of a WebSocket", () => {
   });
 
   it("leave out an escaped record of a later version", () => {
-    const decoder = new FrameDecoder(decodeControl);
+    const decoder = new FrameDecoder();
     assert.equal(decoder.read(empty), undefined);
     assert.equal(decoder.read('{"type":"later"}'), undefined);
     assert.equal(decoder.read("text"), "text");

@@ -300,7 +300,7 @@ class Talk {
   #body(records: readonly SessionRecord[], arrow: string): void {
     this.say("");
     const bytes = Buffer.concat(records.map(encodeRecord));
-    const decoder = new RecordDecoder(1_048_576, () => undefined, decodeControl);
+    const decoder = new RecordDecoder(1_048_576, () => undefined);
     assert.equal(decoder.push(bytes), undefined);
     this.say(`${arrow} ${show(bytes)}`);
   }
@@ -362,7 +362,7 @@ class Socket {
   }
 
   #carry(arrow: string, take: (record: SessionRecord) => void): (record: SessionRecord) => void {
-    const decoder = new FrameDecoder(decodeControl);
+    const decoder = new FrameDecoder();
     return (record) => {
       const frames = framesOf(record);
       for (const frame of frames) {

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { decodeControl } from "../../src/protocol/control-codec.ts";
-import { maxControlBytes } from "../../src/protocol/control-text.ts";
+import { maxControlBytes } from "../../src/protocol/control-codec.ts";
 import { encodeRecord, RecordDecoder, recordHeader, type SessionRecord } from "../../src/protocol/record-codec.ts";
 import { Random, seedFromEnvironment } from "../support/random.ts";
 
@@ -10,7 +9,7 @@ const maxMessageBytes = 1000;
 /** Feeds a decoder piece by piece. */
 function decode(pieces: readonly Uint8Array[]): { records: SessionRecord[]; fault: string; isComplete: boolean } {
   const records: SessionRecord[] = [];
-  const decoder = new RecordDecoder(maxMessageBytes, (record) => records.push(record), decodeControl);
+  const decoder = new RecordDecoder(maxMessageBytes, (record) => records.push(record));
   let fault = "";
   for (const piece of pieces) fault = decoder.push(piece)?.fault ?? "";
   return { records, fault, isComplete: decoder.isBetweenRecords };
@@ -105,7 +104,7 @@ describe("a body that is no list of records", () => {
   it("takes no memory for what it only announces", () => {
     const before = process.memoryUsage().arrayBuffers;
     const decoders = Array.from({ length: 1000 }, () => {
-      const decoder = new RecordDecoder(2 ** 30, () => undefined, decodeControl);
+      const decoder = new RecordDecoder(2 ** 30, () => undefined);
       decoder.push(text("b1000000000:abc"));
       return decoder;
     });

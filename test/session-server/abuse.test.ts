@@ -1,9 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { afterEach, describe, it } from "node:test";
-import { createSessions } from "../../src/index.ts";
-import { setServer } from "../server/set-server.ts";
-import { deferred } from "../support/expect.ts";
 import { opcodes, ping } from "../support/frames.ts";
 import { destroyOpenClients } from "../support/raw-client.ts";
 import { guardAgainstUnhandled } from "../support/unhandled.ts";
@@ -15,7 +12,7 @@ import {
   SessionRequester,
   SessionWebSocket,
 } from "./session-client.ts";
-import { attachedOf, setSessions } from "./set-sessions.ts";
+import { attachedOf, setGated, setSessions } from "./set-sessions.ts";
 
 guardAgainstUnhandled();
 afterEach(destroyOpenClients);
@@ -111,20 +108,7 @@ describe("a client that reads nothing and asks for answers", () => {
 
 describe("a send with more messages than a slow handler is to have waiting", () => {
   it("is taken in part, and answered after as long as a poll is held", async (t) => {
-    const gate = deferred();
-    const received: unknown[] = [];
-    const sessions = createSessions({ limits: { pollHoldMs: 100 } });
-    const { port } = await setServer(
-      t,
-      (request) =>
-        sessions.accept(request, (channel) =>
-          channel.onReceive((message) => {
-            received.push(message);
-            return gate.promise;
-          }),
-        ),
-      { limits: { maxQueuedMessages: 2 } },
-    );
+    const { port, gate, received } = await setGated(t, { pollHoldMs: 100 });
     const http = await SessionRequester.connect(port);
     const credentials = credentialsOf(attachedOf((await http.ask([attachRecord(1, { mode: "poll" })])).records));
     const messages = Array.from({ length: 100 }, (_, index) => `${index + 1}`);
@@ -178,17 +162,20 @@ describe("a stream without messages", () => {
       atMs = performance.now();
     }
   });
+});
 
-  it("has its preflight read in time, whatever stands in it", async (t) => {
+describe("a preflight", () => {
+  it("is read in time, whatever stands in it", async (t) => {
     const { port } = await setSessions(t);
     const http = await SessionRequester.connect(port);
-    const spaces = " ".repeat(8000);
-    const head = `OPTIONS / HTTP/1.1\r\nHost: localhost\r\nOrigin: https://a.test\r\n`;
+    const field = `Access-Control-Request-Headers: a${" ".repeat(8000)}b\r\n`;
+    const head = `OPTIONS / HTTP/1.1\r\nHost: localhost\r\n${field.repeat(5)}\r\n`;
     const begunMs = performance.now();
-    for (let count = 0; count < 50; count += 1) {
-      http.client.write(`${head}Access-Control-Request-Headers: a${spaces}b\r\n\r\n`);
+    for (let count = 0; count < 20; count += 1) {
+      http.client.write(head);
       await http.client.readResponse();
     }
-    assert.ok(performance.now() - begunMs < 2000);
+    // What looks at the spaces again from each of them takes several seconds.
+    assert.ok(performance.now() - begunMs < 1000);
   });
 });

@@ -3,7 +3,6 @@ import { afterEach, describe, it } from "node:test";
 import { createSessions, MemoryChannelStore, withChannel } from "../../src/index.ts";
 import { encodeRecord } from "../../src/protocol/record-codec.ts";
 import { setServer } from "../server/set-server.ts";
-import { deferred } from "../support/expect.ts";
 import { connectRaw, destroyOpenClients } from "../support/raw-client.ts";
 import { guardAgainstUnhandled } from "../support/unhandled.ts";
 import { openWebSocket } from "../support/websocket-client.ts";
@@ -15,7 +14,7 @@ import {
   SessionRequester,
   SessionWebSocket,
 } from "./session-client.ts";
-import { attachedOf, messagesOf, setSessions } from "./set-sessions.ts";
+import { attachedOf, messagesOf, setGated, setSessions } from "./set-sessions.ts";
 
 guardAgainstUnhandled();
 afterEach(destroyOpenClients);
@@ -254,49 +253,22 @@ describe("a fresh stream", () => {
 
 describe("a handler that is slow", () => {
   it("makes a client over a WebSocket wait, who is not taken for gone meanwhile", async (t) => {
-    const gate = deferred();
-    const received: unknown[] = [];
-    const sessions = createSessions({ limits: { pingIntervalMs: 50, pongTimeoutMs: 50 } });
-    const { port } = await setServer(
-      t,
-      (request) =>
-        sessions.accept(request, (channel) =>
-          channel.onReceive((message) => {
-            received.push(message);
-            if (received.length === 5) channel.send("all five");
-            return gate.promise;
-          }),
-        ),
-      { limits: { maxQueuedMessages: 2 } },
-    );
+    const { port, gate, received } = await setGated(t, { pingIntervalMs: 50, pongTimeoutMs: 50 });
     const socket = await SessionWebSocket.open(port);
     await socket.attach(attachRecord(1));
-    socket.send("1", "2", "3", "4", "5");
+    socket.send("1", "2", "3", "4", "answer");
     // It answers none of these pings in a way that is read, and hears by them that the server is there.
     for (let count = 1; count <= 4; count += 1) assert.deepEqual(await socket.next(), { type: "ping" });
     assert.deepEqual(received, ["1"]);
     gate.resolve();
     let said = await socket.next();
     while (typeof said === "object") said = await socket.next();
-    assert.equal(said, "all five");
-    assert.deepEqual(received, ["1", "2", "3", "4", "5"]);
+    assert.equal(said, "answered");
+    assert.deepEqual(received, ["1", "2", "3", "4", "answer"]);
   });
 
   it("makes a client over HTTP wait for the answer to its send, and takes no other meanwhile", async (t) => {
-    const gate = deferred();
-    const received: unknown[] = [];
-    const sessions = createSessions();
-    const { port } = await setServer(
-      t,
-      (request) =>
-        sessions.accept(request, (channel) =>
-          channel.onReceive((message) => {
-            received.push(message);
-            return gate.promise;
-          }),
-        ),
-      { limits: { maxQueuedMessages: 2 } },
-    );
+    const { port, gate, received } = await setGated(t);
     const http = await SessionRequester.connect(port);
     const credentials = credentialsOf(attachedOf((await http.ask([attachRecord(1, { mode: "poll" })])).records));
     const first = http.ask([{ type: "send", attach: 1, first: 1, received: 0 }, "1", "2", "3"], { credentials });

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { decodeControl } from "../../src/protocol/control-codec.ts";
-import { encodeControl } from "../../src/protocol/control-text.ts";
+import { encodeControl } from "../../src/protocol/control-codec.ts";
 import type { AttachRecord, ControlRecord } from "../../src/protocol/control-record.ts";
 import { encodeCredentials, protocolField, sessionField } from "../../src/protocol/http-fields.ts";
 import { encodeRecord, RecordDecoder, type SessionRecord } from "../../src/protocol/record-codec.ts";
@@ -158,7 +157,7 @@ export class SessionRequester {
 
 function recordsOf(body: Uint8Array): SessionRecord[] {
   const records: SessionRecord[] = [];
-  const decoder = new RecordDecoder(2 ** 24, (record) => records.push(record), decodeControl);
+  const decoder = new RecordDecoder(2 ** 24, (record) => records.push(record));
   assert.equal(decoder.push(body), undefined);
   assert.ok(decoder.isBetweenRecords);
   return records;

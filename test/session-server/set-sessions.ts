@@ -9,6 +9,7 @@ import {
   type SessionsOptions,
 } from "../../src/index.ts";
 import { setServer } from "../server/set-server.ts";
+import { deferred } from "../support/expect.ts";
 import { Recorder } from "../support/recorder.ts";
 import { type AttachedRecord, isControl } from "./session-client.ts";
 
@@ -42,6 +43,21 @@ export async function setSessions<User = undefined>(
   const handler = (request: Request): Response | Promise<Response> => sessions.accept(request, use);
   const { server, port, errors } = await setServer(t, handler, serveOptions);
   return { server, port, errors, log, channels, sessions };
+}
+
+/** A server whose receive handler is done with each message only when its gate opens. Two more may wait for it. */
+export async function setGated(t: Parameters<typeof setServer>[0], limits: SessionsOptions<undefined>["limits"] = {}) {
+  const gate = deferred();
+  const received: unknown[] = [];
+  const sessions = createSessions({ limits });
+  const use = (channel: SessionChannel): void =>
+    channel.onReceive((message) => {
+      received.push(message);
+      if (message === "answer") channel.send("answered");
+      return gate.promise;
+    });
+  const { port } = await setServer(t, (request) => sessions.accept(request, use), { limits: { maxQueuedMessages: 2 } });
+  return { port, gate, received };
 }
 
 /** The messages that came, in their order. */

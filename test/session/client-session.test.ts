@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { encodeControl } from "../../src/protocol/control-codec.ts";
 import type { ControlRecord } from "../../src/protocol/control-record.ts";
-import { encodeControl } from "../../src/protocol/control-text.ts";
 import { ScriptedClient } from "./script.ts";
 
 /** Without the fields that are left out. */

@@ -1,4 +1,3 @@
-import { decodeControl } from "../../src/protocol/control-codec.ts";
 import type { SessionLimits } from "../../src/channel/session-limits.ts";
 import type { ClientSession, ClientTransport } from "../../src/client/client-session.ts";
 import { createClientSession } from "../../src/client/create-client-session.ts";
@@ -125,7 +124,7 @@ class Socket extends Dialled {
 
   constructor(client: ModelClient) {
     super(client);
-    const decoder = new FrameDecoder(decodeControl);
+    const decoder = new FrameDecoder();
     this.#end = client.options.openLink();
     this.#end.onClose = () => this.detach(1006);
     this.#end.onFrame = (frame) => {
@@ -205,13 +204,9 @@ class Exchange extends Dialled {
 
   #read(record: ControlRecord, credentials: string | undefined): void {
     let isAborted = false;
-    const decoder = new RecordDecoder(
-      maxMessageBytes,
-      (each) => {
-        if (!isAborted) this.take(each);
-      },
-      decodeControl,
-    );
+    const decoder = new RecordDecoder(maxMessageBytes, (each) => {
+      if (!isAborted) this.take(each);
+    });
     const done = (isComplete: boolean): void => {
       if (isAborted) return;
       const isCarrying = this.client.session.carrier === this;
@@ -280,23 +275,19 @@ class Exchange extends Dialled {
       if (triesLeft > 1) options.clock.after(100, () => this.#try(body, triesLeft - 1));
       else this.detach(1006);
     };
-    const decoder = new RecordDecoder(
-      maxMessageBytes,
-      (record) => {
-        if (isDone || typeof record === "string" || !("type" in record)) return;
-        isDone = true;
-        this.take(record);
-        if (record.type !== "ack") {
-          this.detach(1006);
-          return;
-        }
-        // It may have taken only a part.
-        this.nextOutgoing = record.received + 1;
-        this.#isSending = false;
-        this.#send();
-      },
-      decodeControl,
-    );
+    const decoder = new RecordDecoder(maxMessageBytes, (record) => {
+      if (isDone || typeof record === "string" || !("type" in record)) return;
+      isDone = true;
+      this.take(record);
+      if (record.type !== "ack") {
+        this.detach(1006);
+        return;
+      }
+      // It may have taken only a part.
+      this.nextOutgoing = record.received + 1;
+      this.#isSending = false;
+      this.#send();
+    });
     const credentials = session.answer && encodeCredentials(session.answer);
     const abort = options.requests.send({ credentials }, body, {
       chunk: (bytes) => decoder.push(bytes),

@@ -1,4 +1,3 @@
-import { decodeControl } from "../../src/protocol/control-codec.ts";
 import type { SessionLimits } from "../../src/channel/session-limits.ts";
 import type { Message } from "../../src/channel/message-type.ts";
 import { closeCodes } from "../../src/protocol/close-code.ts";
@@ -196,7 +195,7 @@ export class ModelServer {
   }
 
   acceptLink(end: LinkEnd): void {
-    const decoder = new FrameDecoder(decodeControl);
+    const decoder = new FrameDecoder();
     const carrier = new SocketCarrier(this.#options, end);
     end.onClose = () => {
       if (this.#isAlive) carrier.attachment?.lost();
@@ -213,7 +212,7 @@ export class ModelServer {
   takeRequest({ credentials }: RequestHead, body: Uint8Array, answer: Answering): void {
     if (!this.#isAlive) return;
     const records: SessionRecord[] = [];
-    const decoder = new RecordDecoder(maxMessageBytes, (record) => records.push(record), decodeControl);
+    const decoder = new RecordDecoder(maxMessageBytes, (record) => records.push(record));
     for (const piece of this.#options.random.slices(body, 50)) {
       const fault = decoder.push(piece);
       if (fault !== undefined) throw new Error(fault.fault);

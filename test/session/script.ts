@@ -8,7 +8,8 @@ import type { Attached, ClientEnd, ClientSession } from "../../src/client/client
 import { createClientSession } from "../../src/client/create-client-session.ts";
 import type { SessionEnd } from "../../src/session/ending.ts";
 import type { ServerSession } from "../../src/session/server-session.ts";
-import { type Carrying, type Refusal, SessionRegistry } from "../../src/session/session-registry.ts";
+import type { Refusal } from "../../src/session/refusal.ts";
+import { type Carrying, SessionRegistry } from "../../src/session/session-registry.ts";
 import type { Transport } from "../../src/session/transport.ts";
 import { ClientAttachment } from "./client-attachment.ts";
 import { timersOf, VirtualClock, waiterClock } from "./virtual-clock.ts";
