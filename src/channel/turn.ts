@@ -4,10 +4,14 @@ import { slab } from "./slab.ts";
 /** Something that has output to hand over when the turn ends. `endTurn` must not throw. */
 export type Flushable = { endTurn(): void };
 
-/** How many writes pass between two looks at the clock: a look costs about a twentieth of a write. */
-const writesPerLook = 16;
+/** Something whose output is only made when the turn ends, all of it together. `fill` must not throw. */
+export type Source = { fill(): void };
+
+/** How many are served between two looks at the clock: a look costs about a twentieth of a write. */
+const servedPerLook = 16;
 
 let waiting: Flushable[] = [];
+let filling: Source[] = [];
 const postponed: (() => void)[] = [];
 let isScheduled = false;
 /** Until when this turn may work for many channels; 0 before there was any such work in it. */
@@ -22,6 +26,18 @@ let deadline = 0;
  */
 export function flushAtEndOfTurn(flushable: Flushable): void {
   waiting.push(flushable);
+  schedule();
+}
+
+/**
+ * Lets a source put what it has behind all that was sent, at the end of this turn and before anything is written.
+ *
+ * So what many get in one turn is put down member by member, while the objects of one are in the cache of the processor,
+ * and not message by message. Before all writes, and not each before its own: a peer that waits between them for the next
+ * one has to be woken for it, which costs as much as a write.
+ */
+export function fillAtEndOfTurn(source: Source): void {
+  filling.push(source);
   schedule();
 }
 
@@ -65,26 +81,46 @@ function schedule(): void {
 function endTurn(): void {
   isScheduled = false;
   deadline = performance.now() + (deadline === 0 ? turnBudgetMs : turnBudgetMs / 2);
+  fillAll();
   if (flushWaiting()) {
     slab.recycle();
-    workOff();
+    if (filling.length === 0) workOff();
   }
   deadline = 0;
-  if (waiting.length > 0 || postponed.length > 0) schedule();
+  if (filling.length > 0 || waiting.length > 0 || postponed.length > 0) schedule();
+}
+
+/** Half of what is left is kept for the writes. */
+function fillAll(): void {
+  const batch = filling;
+  if (batch.length === 0) return;
+  filling = [];
+  const now = performance.now();
+  filling = served(batch, now + (deadline - now) / 2, fill).concat(filling);
 }
 
 /** @returns false when the budget was spent before the last write */
 function flushWaiting(): boolean {
   const batch = waiting;
   waiting = [];
-  for (let index = 0; index < batch.length; index++) {
-    batch[index]?.endTurn();
-    if ((index + 1) % writesPerLook === 0 && performance.now() > deadline) {
-      waiting = batch.slice(index + 1).concat(waiting);
-      return false;
-    }
+  const rest = served(batch, deadline, flush);
+  if (rest.length > 0) waiting = rest.concat(waiting);
+  return rest.length === 0;
+}
+
+const fill = (source: Source): void => source.fill();
+const flush = (flushable: Flushable): void => flushable.endTurn();
+const none: never[] = [];
+
+/** @returns those that were not served before the time was over */
+function served<Each>(batch: readonly Each[], untilMs: number, serve: (each: Each) => void): Each[] {
+  let count = 0;
+  for (const each of batch) {
+    serve(each);
+    count += 1;
+    if (count % servedPerLook === 0 && performance.now() > untilMs) return batch.slice(count);
   }
-  return true;
+  return none;
 }
 
 /** Work that is postponed once more goes to the end of the line, so that one cannot keep the others waiting. */

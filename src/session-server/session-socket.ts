@@ -2,6 +2,7 @@ import { encodeControl, type Fault, faultOf } from "../protocol/control-codec.ts
 import { ChannelErrorOf } from "../channel/errors.ts";
 import { closedHere, type ClosedWith, closedWith } from "../channel/status.ts";
 import type { Message } from "../channel/message-type.ts";
+import { fillAtEndOfTurn, type Source } from "../channel/turn.ts";
 import type { Movable } from "../channel/movable.ts";
 import { Payload } from "../channel/payload.ts";
 import type { SessionLimits } from "../channel/session-limits.ts";
@@ -33,13 +34,14 @@ export type SocketOwner<User> = {
  * A WebSocket that carries a session: it takes what the session has for it when it has room, and shares the encodings,
  * and the one write a turn, of plain channels. A client may attach over it more than once.
  */
-export class SessionSocket<User> extends WebSocketChannel implements ServerTransport, Movable {
+export class SessionSocket<User> extends WebSocketChannel implements ServerTransport, Movable, Source {
   readonly terms: SessionTerms<User>;
   readonly #owner: SocketOwner<User>;
   readonly #decoder = new FrameDecoder();
   #attachment: Attachment<Item> | undefined;
   #isAttaching = false;
   #isWaiting = false;
+  #isWoken = false;
   #controlBytes = 0;
   /** Ends it when no attach comes in time. */
   #stopWaiting: (() => void) | undefined;
@@ -120,13 +122,20 @@ export class SessionSocket<User> extends WebSocketChannel implements ServerTrans
   }
 
   wake(): void {
+    if (this.#isWoken) return;
+    this.#isWoken = true;
+    fillAtEndOfTurn(this);
+  }
+
+  fill(): void {
+    this.#isWoken = false;
     const attachment = this.#attachment;
     if (attachment === undefined || !this.isOpen) return;
-    const { softBufferedBytes } = this.environment.limits;
-    while (this.outbox.bufferedAmount < softBufferedBytes) {
+    let room = this.environment.limits.softBufferedBytes - this.outbox.bufferedAmount;
+    while (room > 0) {
       const item = attachment.next();
       if (item === undefined) return;
-      this.#put(item);
+      room -= this.#put(item);
     }
     if (this.#isWaiting) return;
     this.#isWaiting = true;
@@ -159,6 +168,7 @@ export class SessionSocket<User> extends WebSocketChannel implements ServerTrans
     const isDead = code === closeCodes.silent || code === closeCodes.slow || code === closeCodes.overflow;
     // What waits comes again, over another transport; a client that reads slowly has to get the Close frame in time.
     if (isDead) this.outbox.clear();
+    else this.fill();
     this.closeWith(code, isDead ? closedWith("overflow", code, reason, false) : closedHere(code, reason));
   }
 
@@ -194,12 +204,20 @@ export class SessionSocket<User> extends WebSocketChannel implements ServerTrans
     return message.length * mostBytesPerUnit > maxMessageBytes && Buffer.byteLength(message) > maxMessageBytes;
   }
 
-  #put(item: Item | CloseRecord): void {
+  /** @returns about how many bytes it has */
+  #put(item: Item | CloseRecord): number {
     if (item instanceof Payload) {
-      if (item.bytes.length > 0) this.transmitShared(item, false);
+      const { length } = item.bytes;
+      if (length > 0) this.transmitShared(item, false);
       else this.#putMessage(item.message);
-    } else if (typeof item === "object" && "type" in item) this.write(item);
-    else this.#putMessage(item);
+      return length;
+    }
+    if (typeof item === "object" && "type" in item) {
+      this.write(item);
+      return 0;
+    }
+    this.#putMessage(item);
+    return item.length;
   }
 
   #putMessage(message: Message): void {
@@ -212,6 +230,8 @@ export class SessionSocket<User> extends WebSocketChannel implements ServerTrans
   #fault({ fault, name }: Fault): void {
     // RFC 6455 §5.5: a reason has at most 123 bytes; these are ASCII.
     const reason = fault.slice(0, 123);
+    // What was answered before it is still said: the session forgets it with its end.
+    this.fill();
     if (this.#attachment?.fault(name, reason) === true) return;
     const remoteAddress = ServedRequest.addressOf(this.request);
     this.report(new ChannelErrorOf("PEER_FAULT", { rule: fault, remoteAddress }));

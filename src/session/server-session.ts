@@ -82,6 +82,15 @@ export class ServerSession<Item> extends BaseSession<Item> {
   send(item: Item): boolean {
     if (!this.isOpen) return false;
     const bytes = this.bytesOf(item);
+    if (this.current === undefined || this.outgoing.bytes + bytes > this.#limits.maxUnacknowledgedBytes) {
+      return this.#keep(item, bytes);
+    }
+    this.push(item, bytes);
+    return true;
+  }
+
+  /** Sends while the client is away, or far behind. */
+  #keep(item: Item, bytes: number): boolean {
     const isOverLimit = this.outgoing.count > 0 && !this.#hasRoomFor(bytes);
     // The message that goes over the limit is still kept, so that the session can be resumed; the next one is not.
     const isBeyond = this.current === undefined || this.outgoing.bytes > this.#limits.maxUnacknowledgedBytes;
