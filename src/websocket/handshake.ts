@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import type { HeaderFields } from "../channel/data.ts";
 import { invalidArgument } from "../channel/errors.ts";
@@ -85,7 +85,7 @@ export function isRefusal(result: Handshake | HandshakeRefusal): result is Hands
  * @throws ChannelError `INVALID_ARGUMENT` for a subprotocol that was not offered and for fields that may not stand there
  */
 export function encodeSwitchingProtocols(handshake: Handshake, options: HandshakeOptions): Buffer {
-  const accept = createHash("sha1").update(`${handshake.key}${acceptSuffix}`).digest("base64");
+  const accept = hash("sha1", `${handshake.key}${acceptSuffix}`, "base64");
   let head =
     `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
     `Sec-WebSocket-Accept: ${accept}\r\n`;
