@@ -11,13 +11,14 @@ import {
   withListener,
 } from "./departure-listeners.ts";
 import type { Environment } from "./environment.ts";
-import { ChannelErrorOf, type HandlerName, invalidArgument } from "./errors.ts";
+import { ChannelErrorOf, type HandlerName } from "./errors.ts";
 import { isThenable, type Mailbox } from "./mailbox.ts";
 import { bytesOf } from "./message.ts";
 import type { Movable } from "./movable.ts";
 import type { Output } from "./output.ts";
 import { normalise, type Outgoing, sourceOf } from "./outgoing.ts";
 import type { Payload } from "./payload.ts";
+import { setOnce } from "./set-once.ts";
 import { discard } from "./source.ts";
 import type { ClosedWith } from "./status.ts";
 import { StreamBodyQueue } from "./stream-body.ts";
@@ -149,16 +150,16 @@ export abstract class BaseChannel implements Channel {
   }
 
   onReceive(handler: ReceiveHandler): void {
-    this.#receiveHandler = this.#once("onReceive", this.#receiveHandler, handler);
+    this.#receiveHandler = setOnce("onReceive", this.#receiveHandler !== undefined, handler);
     this.mailbox?.start(handler);
   }
 
   onPing(handler: PingHandler): void {
-    this.#pingHandler = this.#once("onPing", this.#pingHandler, handler);
+    this.#pingHandler = setOnce("onPing", this.#pingHandler !== undefined, handler);
   }
 
   onClose(handler: CloseHandler): void {
-    this.#closeHandler = this.#once("onClose", this.#closeHandler, handler);
+    this.#closeHandler = setOnce("onClose", this.#closeHandler !== undefined, handler);
     if (this.#isAnnounced) this.#callCloseHandler();
   }
 
@@ -290,11 +291,5 @@ export abstract class BaseChannel implements Channel {
     } catch (cause) {
       this.handlerFailed(name, cause);
     }
-  }
-
-  #once<Handler>(name: "onReceive" | "onClose" | "onPing", present: Handler | undefined, handler: Handler): Handler {
-    if (typeof handler !== "function") throw invalidArgument(`the handler of ${name}`, "a function", handler);
-    if (present !== undefined) throw new ChannelErrorOf("HANDLER_ALREADY_SET", { handler: name });
-    return handler;
   }
 }

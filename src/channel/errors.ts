@@ -6,8 +6,8 @@
 export type ErrorDetails = {
   /** A value given to channelkit is not one of those it takes. */
   readonly INVALID_ARGUMENT: { readonly argument: string; readonly expected: string; readonly received: string };
-  /** A second receive, close or ping handler was registered on a channel. */
-  readonly HANDLER_ALREADY_SET: { readonly handler: "onReceive" | "onClose" | "onPing" | "onStatus" };
+  /** A second handler of a sort was registered on a channel. */
+  readonly HANDLER_ALREADY_SET: { readonly handler: "onReceive" | "onClose" | "onPing" | "onPresence" | "onStatus" };
   /** `withChannel` was given a request that has no channel to give. */
   readonly CHANNEL_UNAVAILABLE: { readonly reason: string };
   /** The server could not listen on the address it was given. */
@@ -33,6 +33,7 @@ export type HandlerName =
   | "onReceive"
   | "onClose"
   | "onPing"
+  | "onPresence"
   | "broadcast"
   | "authorize"
   | "identify";

@@ -9,6 +9,7 @@ import type { Message } from "../channel/message-type.ts";
 import type { Outgoing } from "../channel/outgoing.ts";
 import type { Payload } from "../channel/payload.ts";
 import type { SessionLimits } from "../channel/session-limits.ts";
+import { setOnce } from "../channel/set-once.ts";
 import { closedHere, type ClosedWith, closedWith, statusOf } from "../channel/status.ts";
 import { checkDropped } from "../http/head.ts";
 import { closeCodes } from "../protocol/close-code.ts";
@@ -17,6 +18,7 @@ import type { ServerSession } from "../session/server-session.ts";
 import { StallWatch } from "../websocket/stall-watch.ts";
 import { streamMessage } from "../websocket/stream-message.ts";
 import type { Item } from "./item.ts";
+import { Presence, type PresenceHandler, type PresenceSource } from "./presence.ts";
 import type { Intake, ServerTransport } from "./server-transport.ts";
 import { SessionOutput } from "./session-output.ts";
 
@@ -31,6 +33,24 @@ export type SessionChannel<User = undefined> = Channel & {
   readonly attachment: User;
   /** The subprotocol that was chosen when it was opened, of those that the client offers and `accept` was given; else empty. */
   readonly protocol: string;
+  /**
+   * Whether a transport of the client carries the session now. True when `use` is called, and false once the channel is closed.
+   *
+   * A client that leaves without a word counts as there until it has been silent for `pingIntervalMs` and `pongTimeoutMs`;
+   * one that polls, also between two polls, for `pollHoldMs` and `pongTimeoutMs`.
+   */
+  readonly isPresent: boolean;
+
+  /**
+   * Sets the handler that is told when the client has left and when it is back, and of the end by nothing but `onClose`.
+   *
+   * It is called at once if the client is away already, else with changes only, one call at a time: what comes and goes
+   * while its promise is pending, or in one turn, is not told. It does not wait for receive handlers. What it throws is
+   * reported and disturbs nothing.
+   *
+   * @throws ChannelError `HANDLER_ALREADY_SET` on the second call; `INVALID_ARGUMENT` for what is no function
+   */
+  onPresence(handler: PresenceHandler): void;
 };
 
 /** What an application does with the channel of a session, once for each. */
@@ -53,7 +73,9 @@ export type SessionParts<User> = {
 };
 
 /** The channel of a session. */
-export class ServerSessionChannel<User> extends BaseChannel implements SessionChannel<User>, MailboxListener, Intake {
+export class ServerSessionChannel<User> extends BaseChannel
+  implements SessionChannel<User>, MailboxListener, Intake, PresenceSource
+{
   attachment: User;
   readonly #session: ServerSession<Item>;
   readonly #remoteAddress: string;
@@ -63,6 +85,7 @@ export class ServerSessionChannel<User> extends BaseChannel implements SessionCh
   /** There while transports are paused for a slow handler. */
   #stallWatch: StallWatch | undefined;
   #whenRoom: (() => void)[] | undefined;
+  #presence: Presence | undefined;
 
   constructor(request: Request, { session, limits, environment, remoteAddress, user }: SessionParts<User>) {
     super(request, environment);
@@ -93,6 +116,10 @@ export class ServerSessionChannel<User> extends BaseChannel implements SessionCh
     return false;
   }
 
+  get isPresent(): boolean {
+    return this.isOpen && this.#session.attachment !== undefined;
+  }
+
   get isFull(): boolean {
     return this.#stallWatch !== undefined;
   }
@@ -102,6 +129,20 @@ export class ServerSessionChannel<User> extends BaseChannel implements SessionCh
     this.attachment = user;
     this.#transport = transport;
     if (this.isFull) this.#pause();
+    this.presenceChanged();
+  }
+
+  onPresence(handler: PresenceHandler): void {
+    this.#presence = new Presence(this, setOnce("onPresence", this.#presence !== undefined, handler));
+    this.presenceChanged();
+  }
+
+  presenceChanged(): void {
+    this.#presence?.changed();
+  }
+
+  presenceFailed(cause: unknown): void {
+    this.handlerFailed("onPresence", cause);
   }
 
   /** From now on messages go to the receive handler, or are dropped if there is none: `use` is done. */

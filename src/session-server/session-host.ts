@@ -131,6 +131,10 @@ class ChannelEvents<User> implements SessionEvents {
     this.#channel.acknowledged();
   }
 
+  left(): void {
+    this.#channel.presenceChanged();
+  }
+
   closed(end: SessionEnd): void {
     this.#channels.delete(this.#channel.id);
     this.#channel.sessionEnded(end);

@@ -33,7 +33,7 @@ export type SentBatch = Pick<Extract<ControlRecord, { type: "send" }>, "first" |
 /** What is said once, when a session is opened. */
 export type SessionNames = { readonly id: string; readonly protocol: string | undefined };
 
-const noEvents: SessionEvents = { message: () => undefined, closed: () => undefined, acknowledged: () => undefined };
+const noEvents: SessionEvents = { message: () => undefined, closed: () => undefined, acknowledged: () => undefined, left: () => undefined };
 
 /** The server's end of a session. */
 export class ServerSession<Item> extends BaseSession<Item> {
@@ -176,6 +176,7 @@ export class ServerSession<Item> extends BaseSession<Item> {
   protected gone(): void {
     this.#goneSinceMs = this.clock.now();
     this.#keeper.gone(this);
+    this.events.left();
   }
 
   protected released(): void {

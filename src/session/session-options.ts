@@ -8,6 +8,8 @@ export type SessionEvents = {
   message(message: Message): void;
   /** Comes once. After `close` of this side, messages may still be on their way to the other one. */
   closed(end: SessionEnd): void;
+  /** No transport carries it now; one may again. */
+  left(): void;
   /** Less is waiting now, or nothing any more. */
   acknowledged(): void;
 };

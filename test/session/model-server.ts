@@ -278,6 +278,7 @@ export class ModelServer {
         oracle.serverClosed(session.id, end);
       },
       acknowledged: () => undefined,
+      left: () => undefined,
     };
   }
 }

@@ -98,6 +98,7 @@ export class ScriptedServer {
       message: (message) => this.messages.push(message),
       closed: (end) => this.ends.push(end),
       acknowledged: () => undefined,
+      left: () => undefined,
     };
   }
 
