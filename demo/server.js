@@ -22,7 +22,7 @@ const sessions = createSessions({ limits: { maxMessageBytes, maxSessions, resume
 const server = await serve((request) => handler(request), { hostname, port: 0 });
 const proxy = await listen();
 // The client as a bundle has it; a page without a bundler loads it as it is.
-const client = new URL("../dist/client.min.js", import.meta.url);
+const client = new URL(import.meta.resolve("channelkit/client.min.js"));
 const files = createFiles(new URL("public/", import.meta.url), [client]);
 const handler = createHandler(new Room(new Network(proxy)), sessions, files);
 console.log(`The demonstration runs at ${proxy.url} (end it with Ctrl+C)`);

@@ -6,6 +6,7 @@ import { isThenable } from "../channel/mailbox.ts";
 import type { HandshakeOptions } from "../websocket/handshake.ts";
 import { type Opening, ServedRequest, type UseChannel } from "./served-request.ts";
 
+const notGiven = "pass the request that the handler was given, once, before it is answered; a copy has no channel";
 const handshakeOptionNames = ["protocol", "headers"];
 
 /** A response that stands for a channel: the server recognises it by identity and sends nothing of it. */
@@ -43,8 +44,7 @@ export function takeOpening(request: Request): Opening {
 }
 
 /** The error for a request that has no channel to give. */
-export function channelUnavailable(): ChannelErrorOf<"CHANNEL_UNAVAILABLE"> {
-  const reason = "pass the request that the handler was given, once, before it is answered; a copy has no channel";
+export function channelUnavailable(reason: string = notGiven): ChannelErrorOf<"CHANNEL_UNAVAILABLE"> {
   return new ChannelErrorOf("CHANNEL_UNAVAILABLE", { reason });
 }
 

@@ -3,6 +3,7 @@ import type { HeaderFields } from "../channel/data.ts";
 import { type ErrorListener, invalidArgument } from "../channel/errors.ts";
 import { resolveSessionLimits } from "../channel/limits.ts";
 import type { SessionLimits } from "../channel/session-limits.ts";
+import { hasBody } from "../http/request-rules.ts";
 import { isProtocolList, maxProtocolLength, maxProtocols } from "../protocol/application-protocol.ts";
 import { protocolField } from "../protocol/http-fields.ts";
 import { channelUnavailable } from "../server/opening.ts";
@@ -11,6 +12,7 @@ import { ServedRequest } from "../server/served-request.ts";
 import type { Authorize } from "./admission.ts";
 import type { SessionChannel, UseSession } from "./server-session-channel.ts";
 import { answerPreflight, isPreflight } from "./cross-origin.ts";
+import { plainAnswer } from "./plain-answers.ts";
 import { SessionHost } from "./session-host.ts";
 import { SessionRequests } from "./session-requests.ts";
 import { SessionSockets, speaksSessions } from "./session-sockets.ts";
@@ -65,6 +67,7 @@ export type Sessions<User = undefined> = Iterable<SessionChannel<User>> & {
 };
 
 const protocolList = `a list of at most ${maxProtocols} different tokens of at most ${maxProtocolLength} characters`;
+const bodyWasRead = "others have read its body: sessions go in front of what parses bodies";
 const optionNames = ["authorize", "identify", "limits", "onError"];
 
 /**
@@ -101,9 +104,11 @@ function sessionsOf<User>(host: SessionHost<User>): Sessions<User> {
       const handshake = headers === undefined ? {} : { headers };
       if (offeredProtocols !== undefined) return sockets.accept(request, offeredProtocols, terms, handshake);
       if (isPreflight(message)) return answerPreflight(message, allowedOrigins, isOriginAllowed);
-      if (request.method !== "POST") return new Response(null, { status: 405, headers: { Allow: "POST" } });
+      if (request.method !== "POST") return plainAnswer("wrongMethod", new Headers({ Allow: "POST" }));
+      if (!isOriginAllowed) return plainAnswer("foreignOrigin");
       // No form can set the field, and no page of another origin without asking first.
-      if (message.headers[protocolField] === undefined || !isOriginAllowed) return new Response(null, { status: 403 });
+      if (message.headers[protocolField] === undefined) return plainAnswer("noProtocol");
+      if (message.rawBody === undefined && message.readableEnded && hasBody(message)) throw channelUnavailable(bodyWasRead);
       return requests.accept(request, { message, environment }, terms);
     },
     accepts(request) {

@@ -2,6 +2,7 @@ import type { IncomingMessage } from "node:http";
 import type { Head } from "../http/head.ts";
 import { protocolField, sessionField } from "../protocol/http-fields.ts";
 import type { AllowedOrigins } from "../server/origin.ts";
+import { plainAnswer } from "./plain-answers.ts";
 
 const notShared: Head["fields"] = [];
 const varying: Head["fields"] = [["Vary", "Origin"]];
@@ -36,7 +37,7 @@ export function isPreflight({ method, headers }: IncomingMessage): boolean {
 export function answerPreflight(message: IncomingMessage, allowed: AllowedOrigins, isAllowed: boolean): Response {
   const headers = new Headers();
   for (const [name, value] of sharingFields(message, allowed)) headers.append(name, value);
-  if (!isAllowed) return new Response(null, { status: 403, headers });
+  if (!isAllowed) return plainAnswer("foreignOrigin", headers);
   headers.append("Access-Control-Allow-Methods", "POST");
   headers.append("Access-Control-Allow-Headers", requestFields);
   headers.append("Access-Control-Max-Age", String(preflightMaxAgeSeconds));

@@ -6,9 +6,14 @@ import type { Position } from "./position.ts";
 
 /** Messages of a group with history, on their way to a member: one live message, or all that a member has missed. */
 export type Batch<Value> = {
+  /** The name of the group. */
+  readonly group: string;
   /** The member's position once it has seen this. */
   readonly position: Position;
-  /** False when the history does not reach back to the position the member came with; then `messages` is empty. */
+  /**
+   * False when the history does not reach back to the position the member came with; then `messages` is empty, or holds as
+   * many of the latest as it joined with by `last`.
+   */
   readonly recovered: boolean;
   /** The messages in their order, each with the position that a member has once it has seen it. */
   readonly messages: readonly { readonly position: Position; readonly value: Value }[];
@@ -25,7 +30,7 @@ export function payloadOf(value: unknown): Payload {
   return new Payload(toJson(value), jsonType);
 }
 
-/** The batch format of a store that is given none: `{ epoch, offset, recovered, messages: [value, …] }`. */
+/** The batch format of a store that is given none: `{ group, epoch, offset, recovered, messages: [value, …] }`. */
 export function formatAsJson(batch: Batch<unknown>): Message | object {
   for (const { value } of batch.messages) {
     // In a list JSON would turn what it cannot hold into null.
@@ -33,8 +38,8 @@ export function formatAsJson(batch: Batch<unknown>): Message | object {
       throw invalidArgument("a value for a store with history", "text or JSON, unless the store has a format", value);
     }
   }
-  const { position, recovered, messages } = batch;
-  return { ...position, recovered, messages: messages.map(({ value }) => value) };
+  const { group, position, recovered, messages } = batch;
+  return { group, ...position, recovered, messages: messages.map(({ value }) => value) };
 }
 
 function toJson(value: unknown): string {

@@ -54,6 +54,12 @@ export class History<Value> {
     return this.#entries.slice(this.#entries.length - missing);
   }
 
+  /** The latest messages, at most so many. */
+  last(count: number): readonly HistoryEntry<Value>[] {
+    this.trim(Date.now());
+    return this.#entries.slice(Math.max(this.#first, this.#entries.length - count));
+  }
+
   /** Notes that the group is in use, which keeps the position of an empty one. */
   touch(): void {
     this.#touchedAtMs = Date.now();

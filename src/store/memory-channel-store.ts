@@ -1,7 +1,6 @@
 import { BaseChannel } from "../channel/base-channel.ts";
 import type { Channel } from "../channel/channel.ts";
 import { checkOptions } from "../channel/check-options.ts";
-import { checkSendOptions } from "../channel/check-send-options.ts";
 import { invalidArgument } from "../channel/errors.ts";
 import { resolveHistoryLimits } from "../channel/limits.ts";
 import type { Message } from "../channel/message.ts";
@@ -11,8 +10,9 @@ import { type Batch, formatAsJson, payloadOf } from "./format.ts";
 import type { Group, Member } from "./group.ts";
 import { GroupDirectory } from "./group-directory.ts";
 import type { History } from "./history.ts";
+import { type CheckedBroadcast, type CheckedJoin, checkBroadcast, checkJoin } from "./check-store-options.ts";
 import type { BroadcastFunction, BroadcastOptions, Joined, JoinOptions, StoreOptions } from "./options.ts";
-import { checkPosition, type Position } from "./position.ts";
+import type { Position } from "./position.ts";
 
 /** The attachment may be left out where it may be undefined. */
 type JoinArguments<Attachment> = undefined extends Attachment
@@ -47,23 +47,24 @@ export class MemoryChannelStore<Attachment = undefined> {
    * Puts a channel into a group. Again: replaces its attachment. A closed channel is not taken in.
    *
    * With `since` the member is sent at once what it has missed, in one batch, or, if the history does not reach back, a
-   * batch that says so; a parked poll is answered with it and so leaves again. If it missed nothing, nothing is sent.
+   * batch that says so; a parked poll is answered with it and so leaves again. If it missed nothing, nothing is sent. With
+   * `last`, who comes without a position, or with one that is too old, is sent the latest messages in that batch.
    *
    * @throws ChannelError `INVALID_ARGUMENT` for a channel that is not of channelkit, a group name that is no text, and
-   *   `since` without history or that is no position
+   *   `since` and `last` without history, or that are no position and no amount
    */
   add(group: string, channel: Channel, ...[attachment, options = {}]: JoinArguments<Attachment>): Joined {
     const joining = checkMember(channel);
     checkGroup(group);
-    checkOptions("options", options, ["since"]);
-    const since = options.since === undefined ? undefined : this.#checkSince(options.since);
-    if (!joining.isOpen) return { position: this.position(group), recovered: since === undefined };
+    const join = checkJoin(options, this.#hasHistory);
+    if (!joining.isOpen) return { position: this.position(group), recovered: join.since === undefined };
     // The rest parameter makes the attachment optional only where undefined is one.
     const member = this.#directory.join(group, joining, attachment as Attachment);
     const { history } = member.group;
-    if (since === undefined || history === undefined) return { position: history?.position, recovered: true };
+    const wantsNothing = join.since === undefined && join.last === 0;
+    if (wantsNothing || history === undefined) return { position: history?.position, recovered: true };
     // A function of the history may broadcast: that follows what it is a part of, and is not part of it.
-    const recovered = this.#queue.hold(() => this.#catchUp(member, history, since));
+    const recovered = this.#queue.hold(() => this.#catchUp(member, history, join));
     return { position: history.position, recovered };
   }
 
@@ -91,16 +92,17 @@ export class MemoryChannelStore<Attachment = undefined> {
     options?: BroadcastOptions,
   ): number {
     checkGroup(group);
-    const close = checkSendOptions(options);
-    if (isBroadcastFunction<Attachment>(value)) return this.#broadcastEach(group, value, close);
+    const { close, isKept } = checkBroadcast(options);
+    if (isBroadcastFunction<Attachment>(value)) return this.#broadcastEach(group, value, { close, isKept });
     const target = this.#directory.findOrKeep(group);
     if (target === undefined) {
       payloadOf(value);
       return 0;
     }
-    const payload = this.#record(target, value);
     const { members, size, history } = target;
-    const offset = history?.position.offset ?? Infinity;
+    // Also that of one that is not kept: behind what members were caught up with, its position would take them back.
+    const offset = history?.nextPosition.offset ?? Infinity;
+    const payload = this.#record(target, value, isKept);
     this.#queue.run(members, ({ channel, caughtUpTo }) => {
       if (!channel.isOpen || offset <= caughtUpTo) return true;
       deliver(channel, payload, close);
@@ -132,60 +134,59 @@ export class MemoryChannelStore<Attachment = undefined> {
     return this.#directory.findOrKeep(group)?.history?.position;
   }
 
-  #broadcastEach(group: string, valueFor: BroadcastFunction<Attachment>, close: boolean | undefined): number {
+  #broadcastEach(
+    group: string,
+    valueFor: BroadcastFunction<Attachment>,
+    { close, isKept }: CheckedBroadcast,
+  ): number {
     const target = this.#directory.findOrKeep(group);
     if (target === undefined) return 0;
     const { members, size, history } = target;
-    const position = history?.nextPosition;
-    history?.append(valueFor, 0);
+    const offset = history?.nextPosition.offset ?? Infinity;
+    if (isKept) history?.append(valueFor, 0);
+    const position = history?.position;
     this.#queue.run(members, ({ channel, attachment, caughtUpTo }) => {
-      if (!channel.isOpen || (position !== undefined && position.offset <= caughtUpTo)) return true;
+      if (!channel.isOpen || offset <= caughtUpTo) return true;
       contain(channel, () => {
         const value = valueFor(channel, attachment);
         if (value === undefined) return;
-        deliver(channel, position === undefined ? payloadOf(value) : this.#formatOne(position, value), close);
+        deliver(channel, position === undefined ? payloadOf(value) : this.#formatOne(group, position, value), close);
       });
       return false;
     });
     return size;
   }
 
-  /** Writes a value once for all, and remembers it. */
-  #record(target: Group<Attachment, unknown>, value: unknown): Payload {
-    const { history } = target;
+  /** Writes a value once for all, and remembers it if it is to be kept. */
+  #record({ name, history }: Group<Attachment, unknown>, value: unknown, isKept: boolean): Payload {
     if (history === undefined) return payloadOf(value);
-    const payload = this.#formatOne(history.nextPosition, value);
-    history.append(value, payload.bytes.length);
+    const payload = this.#formatOne(name, isKept ? history.nextPosition : history.position, value);
+    if (isKept) history.append(value, payload.bytes.length);
     return payload;
   }
 
-  #checkSince(since: Position): Position {
-    if (!this.#hasHistory) throw invalidArgument("since", "left out: this store keeps no history", since);
-    return checkPosition("since", since);
+  #formatOne(group: string, position: Position, value: unknown): Payload {
+    return payloadOf(this.#format({ group, position, recovered: true, messages: [{ position, value }] }));
   }
 
-  #formatOne(position: Position, value: unknown): Payload {
-    return payloadOf(this.#format({ position, recovered: true, messages: [{ position, value }] }));
-  }
-
-  /** Sends a member what it has missed. @returns whether the history reaches back that far */
-  #catchUp(member: Member<Attachment>, history: History<unknown>, since: Position): boolean {
-    const { channel, attachment } = member;
+  /** Sends a member what it has missed, or the latest. @returns whether the history reaches back as far as it asks */
+  #catchUp(member: Member<Attachment>, history: History<unknown>, { since, last }: CheckedJoin): boolean {
+    const { channel, attachment, group } = member;
     // All that was ever broadcast, also what is still on its way.
     const { position } = history;
     member.caughtUpTo = position.offset;
-    const missed = history.since(since);
-    if (missed?.length === 0) return true;
+    const missed = since === undefined ? undefined : history.since(since);
+    const recovered = since === undefined || missed !== undefined;
     const messages: { position: Position; value: unknown }[] = [];
-    for (const { offset, value } of missed ?? []) {
+    for (const { offset, value } of missed ?? history.last(last)) {
       const own = isBroadcastFunction<Attachment>(value) ? contain(channel, () => value(channel, attachment)) : value;
       if (own !== undefined) messages.push({ position: { epoch: history.epoch, offset }, value: own });
     }
-    // Functions may have left this member out of all of them: then it has missed nothing.
-    if (missed !== undefined && messages.length === 0) return true;
-    const batch = { position, recovered: missed !== undefined, messages };
+    // There are none, or functions have left this member out of all of them: then it has missed nothing.
+    if (recovered && messages.length === 0) return true;
+    const batch = { group: group.name, position, recovered, messages };
     contain(channel, () => deliver(channel, payloadOf(this.#format(batch)), undefined));
-    return missed !== undefined;
+    return recovered;
   }
 }
 

@@ -13,7 +13,7 @@ export type StoreOptions = {
   /**
    * Writes messages with their positions, for a store with history: text or bytes, or what is to be sent as JSON.
    *
-   * Called once for a broadcast and once for a member that comes back. Default: `{ epoch, offset, recovered, messages }`.
+   * Called once for a broadcast and once for a member that comes back. Default: `{ group, epoch, offset, recovered, messages }`.
    */
   readonly format?: (batch: Batch<unknown>) => unknown;
 };
@@ -25,6 +25,11 @@ export type JoinOptions = {
    * with `decodePosition`: values of another type than those of a position are refused.
    */
   readonly since?: Position | undefined;
+  /**
+   * How many of the latest messages the member is sent if it comes without a position, or with one that is not known any
+   * more: an integer of at least 1. Default: none.
+   */
+  readonly last?: number | undefined;
 };
 
 /** How a broadcast goes out. */
@@ -34,6 +39,11 @@ export type BroadcastOptions = {
    * WebSockets stay.
    */
   readonly close?: boolean;
+  /**
+   * False: it is not kept, and has the position of the message before. Members of now get it, and whoever comes back does
+   * not: who is typing, for example. Default: true, in a store with history.
+   */
+  readonly history?: boolean;
 };
 
 /** How joining went. */

@@ -89,15 +89,15 @@ describe("the programs of the README do what it says", () => {
   it("groups with history", async () => {
     await start(3);
     const post = (body: string): Promise<Response> => fetch(`http://127.0.0.1:${port}/`, { method: "POST", body });
-    type Batch = { epoch: string; offset: number; recovered: boolean; messages: string[] };
+    type Batch = { group: string; epoch: string; offset: number; recovered: boolean; messages: string[] };
     const socket = await openWebSocket(port);
     assert.equal((await post("first")).status, 204);
     const first = JSON.parse(String(await socket.nextMessage())) as Batch;
-    assert.deepEqual(first, { epoch: first.epoch, offset: 1, recovered: true, messages: ["first"] });
+    assert.deepEqual(first, { group: "news", epoch: first.epoch, offset: 1, recovered: true, messages: ["first"] });
     await post("second");
     await post("third");
     const missed = JSON.parse(await get(`/?since=${first.epoch}-${first.offset}`)) as Batch;
-    assert.deepEqual(missed, { epoch: first.epoch, offset: 3, recovered: true, messages: ["second", "third"] });
+    assert.deepEqual(missed, { group: "news", epoch: first.epoch, offset: 3, recovered: true, messages: ["second", "third"] });
     const lost = JSON.parse(await get(`/?since=${"0".repeat(16)}-1`)) as Batch;
     assert.equal(lost.recovered, false);
   });

@@ -113,6 +113,17 @@ describe("the package as it is published", { timeout: 120_000 }, () => {
     await checkEcho(join(project, "plain.mjs"), project);
   });
 
+  it("has the clients for pages as single files, which import nothing", async () => {
+    const names = ["client", "websocket"];
+    const resolved = `console.log(JSON.stringify(${JSON.stringify(names)}.map((name) => import.meta.resolve(\`channelkit/\${name}.min.js\`))))`;
+    const { stdout } = await run(process.execPath, ["--input-type=module", "-e", resolved], { cwd: project });
+    for (const [index, url] of (JSON.parse(stdout) as string[]).entries()) {
+      const exported = Object.keys((await import(url)) as object);
+      assert.ok(exported.includes(index === 0 ? "connect" : "webSocketOf"), exported.join());
+      assert.doesNotMatch(readFileSync(new URL(url), "utf8"), /\bimport\b/);
+    }
+  });
+
   const canRequire = process.features.require_module;
   it("works with require()", { skip: canRequire ? false : "this Node cannot require a module" }, async () => {
     writeFileSync(join(project, "plain.cjs"), requireProgram);

@@ -71,6 +71,7 @@ describe("the preflight of a page of another origin", () => {
     const { port } = await setSessions(t);
     const response = await preflight(port, friend);
     assert.equal(response.status, 403);
+    assert.match(response.text, /allowedOrigins/);
     assert.deepEqual(sharingOf(response), {});
     assert.equal((await preflight(port, friend, "content-type")).status, 405);
   });

@@ -2,8 +2,16 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
 import { describe, it, type TestContext } from "node:test";
-import express from "express";
-import { type ChannelKind, createListeners, createSessions, type Listeners } from "../../src/index.ts";
+import express, { type RequestHandler } from "express";
+import {
+  type ChannelError,
+  type ChannelKind,
+  createListeners,
+  createSessions,
+  isChannelError,
+  type ListenerOptions,
+  type Listeners,
+} from "../../src/index.ts";
 import { type Client, dial, received } from "../client/site.ts";
 import { guardAgainstUnhandled } from "../support/unhandled.ts";
 
@@ -14,10 +22,15 @@ const kinds: readonly ChannelKind[] = ["websocket", "http-streaming", "long-poll
 type Mounted = { readonly url: string; readonly listeners: Listeners };
 
 /** Sessions under `/live` of a server that answers everything else by itself, as the documents show. */
-async function mount(t: TestContext, build: (listeners: Listeners) => RequestListener): Promise<Mounted> {
+async function mount(
+  t: TestContext,
+  build: (listeners: Listeners) => RequestListener,
+  options: ListenerOptions = {},
+): Promise<Mounted> {
   const sessions = createSessions();
   const listeners = createListeners((request) =>
     sessions.accept(request, (channel) => channel.onReceive((message) => channel.send(message))),
+    options,
   );
   const server = createServer(build(listeners));
   server.on("upgrade", listeners.upgrade);
@@ -73,3 +86,26 @@ for (const [what, build] of Object.entries(mounts)) {
     });
   });
 }
+
+describe("sessions behind body parsers of Express", () => {
+  const behind = (parser: RequestHandler) => (listeners: Listeners) => express().use(parser).use("/live", listeners.request);
+
+  it("work behind express.json, which leaves their bodies alone", async (t) => {
+    const { url } = await mount(t, behind(express.json()));
+    const client = dial(t, `${url}/live`, { transports: ["long-polling"] });
+    client.channel.send("hello");
+    await client.log.waitFor("receive");
+    assert.deepEqual(received(client), ["hello"]);
+  });
+
+  it("are refused behind one that reads all bodies, and the application is told what to do", async (t) => {
+    const errors: ChannelError[] = [];
+    const { url } = await mount(t, behind(express.raw({ type: "*/*" })), { onError: (error) => errors.push(error) });
+    const client = dial(t, `${url}/live`, { transports: ["http-streaming"], reconnectDelayMs: 60_000 });
+    await client.log.waitFor("waiting");
+    const [{ code = "", cause = undefined } = {}] = errors;
+    assert.equal(code, "HANDLER_FAILED");
+    assert.ok(isChannelError(cause) && cause.code === "CHANNEL_UNAVAILABLE");
+    assert.match(cause.message, /sessions go in front of what parses bodies/);
+  });
+});

@@ -122,6 +122,8 @@ describe("a client that breaks the protocol", () => {
     http.client.write("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
     const get = await http.client.readResponse();
     assert.deepEqual([get.status, get.header("allow")], [405, "POST"]);
+    assert.match(get.text, /connect of channelkit\/client/);
+    assert.equal(get.header("content-type"), "text/plain; charset=utf-8");
   });
 });
 

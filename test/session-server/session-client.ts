@@ -129,7 +129,8 @@ export class SessionRequester {
 
   async answer(options?: { readonly timeoutMs: number }): Promise<Answer> {
     const response = await this.client.readResponse(options);
-    return { status: response.status, records: recordsOf(response.body), response };
+    const isOfProtocol = response.header("content-type") === "application/octet-stream";
+    return { status: response.status, records: isOfProtocol ? recordsOf(response.body) : [], response };
   }
 
   /** Sends a request whose response goes on: {@link nextRecord} reads it. */

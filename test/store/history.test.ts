@@ -5,6 +5,7 @@ import {
   encodeEvent,
   encodePosition,
   isChannelError,
+  type JoinOptions,
   MemoryChannelStore,
   type Position,
 } from "../../src/index.ts";
@@ -37,7 +38,7 @@ test("an event between two polls is not lost: the second poll is answered with i
   crowd.store.broadcast("lobby", { three: 3 });
   const again = await crowd.poll("a", { since: encodePosition(first) });
   const second = read((await again.readResponse()).text);
-  assert.deepEqual(second, { epoch: first.epoch, offset: 3, recovered: true, messages: ["two", { three: 3 }] });
+  assert.deepEqual(second, { group: "lobby", epoch: first.epoch, offset: 3, recovered: true, messages: ["two", { three: 3 }] });
   assert.deepEqual(crowd.joined("a"), { position: { epoch: first.epoch, offset: 3 }, recovered: true });
   assert.deepEqual(crowd.store.groups(), [], "it was answered and has left again");
 });
@@ -86,7 +87,7 @@ test("a position of another epoch, of the future, or no position at all is answe
   const [epoch = ""] = word(crowd).split("-");
   for (const since of ["0123456789abcdef-1", `${epoch}-3`, "garbage", ""]) {
     const poll = await crowd.poll("a", { since });
-    assert.deepEqual(read((await poll.readResponse()).text), { epoch, offset: 2, recovered: false, messages: [] });
+    assert.deepEqual(read((await poll.readResponse()).text), { group: "lobby", epoch, offset: 2, recovered: false, messages: [] });
     assert.equal(crowd.joined("a").recovered, false);
   }
   const webSocket = await crowd.webSocket("b", { since: "garbage" });
@@ -122,8 +123,48 @@ test("the history of a group keeps as many messages as it may, and tells who com
   }
 });
 
+test("who asks for the last messages gets them in one batch, once, if no position says what it has seen [1U-1]", () => {
+  const store = new MemoryChannelStore({ history: { maxMessages: 4 } });
+  const join = (options: JoinOptions): unknown => {
+    const channel = new RecordingChannel("a", "websocket");
+    store.add("lobby", channel, undefined, options);
+    return channel.received.map((text) => read(text)).map(({ recovered, messages }) => [recovered, messages]);
+  };
+  assert.deepEqual(join({ last: 2 }), [], "there are none yet");
+  const { epoch } = store.position("lobby") ?? assert.fail();
+  for (let value = 1; value <= 9; value++) store.broadcast("lobby", value);
+  assert.deepEqual(join({ last: 2 }), [[true, [8, 9]]]);
+  assert.deepEqual(join({ last: 1000 }), [[true, [6, 7, 8, 9]]]);
+  assert.deepEqual(join({ last: 3, since: { epoch, offset: 8 } }), [[true, [9]]], "it has seen the others");
+  assert.deepEqual(join({ last: 3, since: { epoch, offset: 9 } }), []);
+  assert.deepEqual(join({ last: 3, since: { epoch, offset: 1 } }), [[false, [7, 8, 9]]]);
+  const invalid = { name: "ChannelError", code: "INVALID_ARGUMENT" };
+  for (const last of [0, -1, 1.5, NaN, "2"]) assert.throws(() => join({ last: last as number }), invalid, String(last));
+  const forgetful = new MemoryChannelStore();
+  assert.throws(() => forgetful.add("lobby", new RecordingChannel("a", "websocket"), undefined, { last: 1 }), invalid);
+});
+
+test("what is broadcast outside of the history reaches members of now, and takes nobody's position back [1U-1]", async (context) => {
+  const crowd = await Crowd.start(context, { history: true });
+  const { store } = crowd;
+  store.broadcast("lobby", "one");
+  const since = word(crowd);
+  const poll = await crowd.poll("a", { since });
+  store.broadcast("lobby", "a types", { history: false });
+  const answer = read((await poll.readResponse()).text);
+  assert.deepEqual([encodePosition(answer), answer.messages], [since, ["a types"]]);
+  const webSocket = await crowd.webSocket("b", { since });
+  store.broadcast("lobby", () => "b types", { history: false });
+  store.broadcast("lobby", "two");
+  assert.deepEqual([read(await webSocket.nextMessage()), read(await webSocket.nextMessage())].map(({ offset, messages }) => [offset, messages]), [[1, ["b types"]], [2, ["two"]]]);
+  const again = await crowd.poll("a", { since });
+  assert.deepEqual(read((await again.readResponse()).text).messages, ["two"]);
+  const misuse = (): unknown => store.broadcast("lobby", "x", { history: "no" as unknown as boolean });
+  assert.throws(misuse, { name: "ChannelError", code: "INVALID_ARGUMENT" });
+});
+
 test("the history of a group keeps as many bytes as it may, as they go out [1U-1]", () => {
-  const bytesOfOne = JSON.stringify({ epoch: "0".repeat(16), offset: 1, recovered: true, messages: ["xxxx"] }).length;
+  const bytesOfOne = JSON.stringify({ group: "lobby", epoch: "0".repeat(16), offset: 1, recovered: true, messages: ["xxxx"] }).length;
   const store = new MemoryChannelStore({ history: { maxBytes: 2 * bytesOfOne } });
   const { epoch } = store.position("lobby") ?? assert.fail();
   for (let count = 0; count < 5; count++) store.broadcast("lobby", "xxxx");
