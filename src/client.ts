@@ -11,4 +11,4 @@ export type { ConnectOptions, WebSocketLike } from "./client/client-options.ts";
 export type { ClientStatus, TimelineEntry } from "./client/client-status.ts";
 export type { ClientLimits } from "./channel/client-limits.ts";
 export type { ChannelKind } from "./channel/channel-kind.ts";
-export type { Message } from "./channel/message-type.ts";
+export type { ClientMessage as Message } from "./client/client-channel.ts";

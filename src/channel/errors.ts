@@ -108,23 +108,40 @@ export function unknownName(argument: string, expected: string, name: string): C
   return new ChannelErrorOf("INVALID_ARGUMENT", { argument, expected, received: `an object with ${describe(name)}` });
 }
 
-/** A short description of any value for an error text: never the whole of it, which may be long or secret. Never throws. */
+const mostShown = 3;
+
+/**
+ * A short description of any value for an error text: its sort, and what it is where that is short. Of objects the names of
+ * members alone, since what they hold may be secret. Never throws.
+ */
 export function describe(value: unknown): string {
   if (value === null || value === undefined) return String(value);
   if (typeof value === "string")
-    return value.length > 40 ? `a string of ${value.length} characters` : JSON.stringify(value);
+    return value.length > 40
+      ? `${JSON.stringify(value.slice(0, 20))}…, a string of ${value.length} characters`
+      : JSON.stringify(value);
   if (typeof value === "object") return describeObject(value);
   if (typeof value === "function") return "a function";
-  if (typeof value === "number" || typeof value === "boolean") return `${typeof value} ${value}`;
+  if (typeof value === "number" || typeof value === "boolean" || typeof value === "bigint") return `${typeof value} ${value}`;
   return `a ${typeof value}`;
 }
 
 function describeObject(value: object): string {
   try {
+    if (Array.isArray(value)) return value.length === 0 ? "an empty array" : `an array of ${list(value)}`;
     const constructor: unknown = value.constructor;
-    return typeof constructor === "function" && constructor !== Object ? `a ${constructor.name}` : "a plain object";
+    if (typeof constructor === "function" && constructor !== Object) return `a ${constructor.name}`;
+    const names = Object.keys(value);
+    return names.length === 0 ? "an empty object" : `an object with ${list(names)}`;
   } catch {
     // A proxy, or a getter that throws.
     return "an object that cannot be looked at";
   }
+}
+
+/** The first of them. Arrays among them are not looked into: one may be in itself. */
+function list(values: readonly unknown[]): string {
+  const shown = values.slice(0, mostShown).map((value) => (Array.isArray(value) ? "an array" : describe(value)));
+  const more = values.length - shown.length;
+  return more > 0 ? `${shown.join(", ")} and ${more} more` : shown.join(", ");
 }

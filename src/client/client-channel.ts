@@ -17,8 +17,14 @@ import { randomKey } from "./random.ts";
 /** What a client sends: text, or bytes. They are not copied: do not change them after they were sent. */
 export type ClientData = string | ArrayBuffer | ArrayBufferView;
 
+/**
+ * What a client receives: text, or bytes in a buffer of their own, which Blobs and WebSockets take, too. Written so that
+ * versions of TypeScript whose `Uint8Array` has no parameter read it as well: for 5.7 and newer it is `Uint8Array<ArrayBuffer>`.
+ */
+export type ClientMessage = string | ReturnType<Uint8ArrayConstructor["of"]>;
+
 /** Takes a message. A promise that it returns is not waited for: the next message comes when it comes. */
-export type ClientReceiveHandler = (message: Message) => unknown;
+export type ClientReceiveHandler = (message: ClientMessage) => unknown;
 
 /** Takes what the client is doing. */
 export type StatusHandler = (status: ClientStatus) => unknown;

@@ -67,13 +67,14 @@ export function settle(url: string | URL, options: ConnectOptions): ClientSettin
     if (value === undefined) continue;
     const isAmount = typeof settings[name] !== "number" || (typeof value === "number" && value > 0);
     check(isAmount, name, "a number above 0", value);
-    check(name !== "token" || typeof value === "function", name, "given a function", value);
+    // The type alone: a token that is given by itself is a secret.
+    check(name !== "token" || typeof value === "function", name, "given a function", typeof value);
     settings[name] = value;
   }
   const transports = settings["transports"] as readonly ChannelKind[];
   const isArray: boolean = Array.isArray(transports);
   const isList = isArray && transports.length > 0 && transports.every((kind) => kinds.includes(kind));
-  check(isList, "transports", `some of ${kinds.join(", ")}`, transports);
+  check(isList, "transports", `some of ${kinds.join(", ")}`, String(transports));
   if (transports.join() === "websocket") checkWebSocket(settings["WebSocket"]);
   settings["url"] = addressOf(url, location?.href);
   return settings as ClientSettings;

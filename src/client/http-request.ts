@@ -75,7 +75,8 @@ export function createRequests(link: Link): Request {
         const { value } = await reader.read();
         if (!value) return failure;
         const fault = read(value);
-        if (fault) return fault;
+        // An error page of whatever stands in front of the server has a status, and no record.
+        if (fault) return failure || fault;
         // Behind it, since what has come may change how long the silence may be.
         if (!signal.aborted) heard();
       }

@@ -15,7 +15,8 @@ export function misuse<Code extends Misuse>(
 export function check(isRight: boolean, argument: string, expected: string, value: unknown): asserts isRight {
   if (isRight) return;
   // Short, and nothing of what may be secret.
-  const received = typeof value === "number" ? String(value) : typeof value;
+  const isShown = typeof value === "string" || typeof value === "number";
+  const received = isShown ? JSON.stringify(value).slice(0, 40) : typeof value;
   const text = `${argument} must be ${expected}, but it is ${received}`;
   throw misuse("INVALID_ARGUMENT", text, { argument, expected, received });
 }

@@ -1,8 +1,8 @@
 import type { TestContext } from "node:test";
 import { WebSocket as SocketOfWs } from "ws";
 import type { SessionLimits } from "../../src/channel/session-limits.ts";
-import { type ClientChannel, connect, type ConnectOptions, type Message } from "../../src/client.ts";
-import { createSessions, type SessionChannel, type Sessions } from "../../src/index.ts";
+import { type ClientChannel, connect, type ConnectOptions } from "../../src/client.ts";
+import { createSessions, type Message, type SessionChannel, type Sessions } from "../../src/index.ts";
 import { createFaultProxy, type FaultProxy } from "../../src/testing.ts";
 import { setServer } from "../server/set-server.ts";
 import type { Random } from "../support/random.ts";

@@ -1,4 +1,5 @@
-import type { ClientStatus, Message } from "../../src/client.ts";
+import type { ClientStatus } from "../../src/client.ts";
+import type { Message } from "../../src/index.ts";
 import { Condition } from "../support/condition.ts";
 
 type Opened = Extract<ClientStatus, { state: "open" }>;
