@@ -122,7 +122,8 @@ export function describe(value: unknown): string {
       : JSON.stringify(value);
   if (typeof value === "object") return describeObject(value);
   if (typeof value === "function") return "a function";
-  if (typeof value === "number" || typeof value === "boolean" || typeof value === "bigint") return `${typeof value} ${value}`;
+  if (typeof value === "number" || typeof value === "boolean" || typeof value === "bigint")
+    return `${typeof value} ${value}`;
   return `a ${typeof value}`;
 }
 

@@ -108,7 +108,8 @@ function sessionsOf<User>(host: SessionHost<User>): Sessions<User> {
       if (!isOriginAllowed) return plainAnswer("foreignOrigin");
       // No form can set the field, and no page of another origin without asking first.
       if (message.headers[protocolField] === undefined) return plainAnswer("noProtocol");
-      if (message.rawBody === undefined && message.readableEnded && hasBody(message)) throw channelUnavailable(bodyWasRead);
+      if (message.rawBody === undefined && message.readableEnded && hasBody(message))
+        throw channelUnavailable(bodyWasRead);
       return requests.accept(request, { message, environment }, terms);
     },
     accepts(request) {

@@ -7,7 +7,10 @@ const answers = {
     status: 403,
     text: "Sessions are served here. A POST needs the field Channelkit-Protocol; connect of channelkit/client sends it.",
   },
-  foreignOrigin: { status: 403, text: "Pages of this origin may have no session here: the server's allowedOrigins lacks it." },
+  foreignOrigin: {
+    status: 403,
+    text: "Pages of this origin may have no session here: the server's allowedOrigins lacks it.",
+  },
 } as const;
 
 /** An answer with a text that says what to do. @param headers - further fields */

@@ -73,7 +73,8 @@ export type SessionParts<User> = {
 };
 
 /** The channel of a session. */
-export class ServerSessionChannel<User> extends BaseChannel
+export class ServerSessionChannel<User>
+  extends BaseChannel
   implements SessionChannel<User>, MailboxListener, Intake, PresenceSource
 {
   attachment: User;

@@ -33,7 +33,12 @@ export type SentBatch = Pick<Extract<ControlRecord, { type: "send" }>, "first" |
 /** What is said once, when a session is opened. */
 export type SessionNames = { readonly id: string; readonly protocol: string | undefined };
 
-const noEvents: SessionEvents = { message: () => undefined, closed: () => undefined, acknowledged: () => undefined, left: () => undefined };
+const noEvents: SessionEvents = {
+  message: () => undefined,
+  closed: () => undefined,
+  acknowledged: () => undefined,
+  left: () => undefined,
+};
 
 /** The server's end of a session. */
 export class ServerSession<Item> extends BaseSession<Item> {

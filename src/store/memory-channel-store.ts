@@ -134,11 +134,7 @@ export class MemoryChannelStore<Attachment = undefined> {
     return this.#directory.findOrKeep(group)?.history?.position;
   }
 
-  #broadcastEach(
-    group: string,
-    valueFor: BroadcastFunction<Attachment>,
-    { close, isKept }: CheckedBroadcast,
-  ): number {
+  #broadcastEach(group: string, valueFor: BroadcastFunction<Attachment>, { close, isKept }: CheckedBroadcast): number {
     const target = this.#directory.findOrKeep(group);
     if (target === undefined) return 0;
     const { members, size, history } = target;

@@ -77,7 +77,7 @@ describe("the client as it is published", () => {
     assert.throws(() => client.connect("http://a/", { maxQueuedBytes: "1" as unknown as number }), {
       name: "ChannelError",
       code: "INVALID_ARGUMENT",
-      message: "maxQueuedBytes must be a number above 0, but it is \"1\"",
+      message: 'maxQueuedBytes must be a number above 0, but it is "1"',
       details: { argument: "maxQueuedBytes", expected: "a number above 0", received: '"1"' },
     });
   });

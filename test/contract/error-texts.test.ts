@@ -40,13 +40,31 @@ for (const [value, text] of [
 
 test("the client tells misuse with the text or number that was given, and never a token", () => {
   const options = (more: object): object => more;
-  assert.equal(textOf(() => connect("ftp://elsewhere.example/and/so/on/and/so/on")), '"ftp://elsewhere.example/and/so/on/and/s');
-  assert.equal(textOf(() => connect("http://a/", options({ transports: ["carrier-pigeon"] }))), '"carrier-pigeon"');
-  assert.equal(textOf(() => connect("http://a/", options({ token: "secret" }))), '"string"');
-  assert.equal(textOf(() => connect("http://a/", options({ maxQueuedBytes: -1 }))), "-1");
+  assert.equal(
+    textOf(() => connect("ftp://elsewhere.example/and/so/on/and/so/on")),
+    '"ftp://elsewhere.example/and/so/on/and/s',
+  );
+  assert.equal(
+    textOf(() => connect("http://a/", options({ transports: ["carrier-pigeon"] }))),
+    '"carrier-pigeon"',
+  );
+  assert.equal(
+    textOf(() => connect("http://a/", options({ token: "secret" }))),
+    '"string"',
+  );
+  assert.equal(
+    textOf(() => connect("http://a/", options({ maxQueuedBytes: -1 }))),
+    "-1",
+  );
 });
 
 test("what a limit and a handler may not be is told with its name", () => {
-  assert.equal(textOf(() => createSessions({ limits: { ackMessages: "4" as unknown as number } })), '"4"');
-  assert.equal(textOf(() => void serve(5 as unknown as () => Response)), "number 5");
+  assert.equal(
+    textOf(() => createSessions({ limits: { ackMessages: "4" as unknown as number } })),
+    '"4"',
+  );
+  assert.equal(
+    textOf(() => void serve(5 as unknown as () => Response)),
+    "number 5",
+  );
 });

@@ -97,7 +97,13 @@ describe("the programs of the README do what it says", () => {
     await post("second");
     await post("third");
     const missed = JSON.parse(await get(`/?since=${first.epoch}-${first.offset}`)) as Batch;
-    assert.deepEqual(missed, { group: "news", epoch: first.epoch, offset: 3, recovered: true, messages: ["second", "third"] });
+    assert.deepEqual(missed, {
+      group: "news",
+      epoch: first.epoch,
+      offset: 3,
+      recovered: true,
+      messages: ["second", "third"],
+    });
     const lost = JSON.parse(await get(`/?since=${"0".repeat(16)}-1`)) as Batch;
     assert.equal(lost.recovered, false);
   });

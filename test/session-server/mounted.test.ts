@@ -28,8 +28,8 @@ async function mount(
   options: ListenerOptions = {},
 ): Promise<Mounted> {
   const sessions = createSessions();
-  const listeners = createListeners((request) =>
-    sessions.accept(request, (channel) => channel.onReceive((message) => channel.send(message))),
+  const listeners = createListeners(
+    (request) => sessions.accept(request, (channel) => channel.onReceive((message) => channel.send(message))),
     options,
   );
   const server = createServer(build(listeners));
@@ -88,7 +88,8 @@ for (const [what, build] of Object.entries(mounts)) {
 }
 
 describe("sessions behind body parsers of Express", () => {
-  const behind = (parser: RequestHandler) => (listeners: Listeners) => express().use(parser).use("/live", listeners.request);
+  const behind = (parser: RequestHandler) => (listeners: Listeners) =>
+    express().use(parser).use("/live", listeners.request);
 
   it("work behind express.json, which leaves their bodies alone", async (t) => {
     const { url } = await mount(t, behind(express.json()));

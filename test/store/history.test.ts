@@ -38,7 +38,13 @@ test("an event between two polls is not lost: the second poll is answered with i
   crowd.store.broadcast("lobby", { three: 3 });
   const again = await crowd.poll("a", { since: encodePosition(first) });
   const second = read((await again.readResponse()).text);
-  assert.deepEqual(second, { group: "lobby", epoch: first.epoch, offset: 3, recovered: true, messages: ["two", { three: 3 }] });
+  assert.deepEqual(second, {
+    group: "lobby",
+    epoch: first.epoch,
+    offset: 3,
+    recovered: true,
+    messages: ["two", { three: 3 }],
+  });
   assert.deepEqual(crowd.joined("a"), { position: { epoch: first.epoch, offset: 3 }, recovered: true });
   assert.deepEqual(crowd.store.groups(), [], "it was answered and has left again");
 });
@@ -87,7 +93,13 @@ test("a position of another epoch, of the future, or no position at all is answe
   const [epoch = ""] = word(crowd).split("-");
   for (const since of ["0123456789abcdef-1", `${epoch}-3`, "garbage", ""]) {
     const poll = await crowd.poll("a", { since });
-    assert.deepEqual(read((await poll.readResponse()).text), { group: "lobby", epoch, offset: 2, recovered: false, messages: [] });
+    assert.deepEqual(read((await poll.readResponse()).text), {
+      group: "lobby",
+      epoch,
+      offset: 2,
+      recovered: false,
+      messages: [],
+    });
     assert.equal(crowd.joined("a").recovered, false);
   }
   const webSocket = await crowd.webSocket("b", { since: "garbage" });
@@ -156,7 +168,16 @@ test("what is broadcast outside of the history reaches members of now, and takes
   const webSocket = await crowd.webSocket("b", { since });
   store.broadcast("lobby", () => "b types", { history: false });
   store.broadcast("lobby", "two");
-  assert.deepEqual([read(await webSocket.nextMessage()), read(await webSocket.nextMessage())].map(({ offset, messages }) => [offset, messages]), [[1, ["b types"]], [2, ["two"]]]);
+  assert.deepEqual(
+    [read(await webSocket.nextMessage()), read(await webSocket.nextMessage())].map(({ offset, messages }) => [
+      offset,
+      messages,
+    ]),
+    [
+      [1, ["b types"]],
+      [2, ["two"]],
+    ],
+  );
   const again = await crowd.poll("a", { since });
   assert.deepEqual(read((await again.readResponse()).text).messages, ["two"]);
   const misuse = (): unknown => store.broadcast("lobby", "x", { history: "no" as unknown as boolean });
@@ -164,7 +185,13 @@ test("what is broadcast outside of the history reaches members of now, and takes
 });
 
 test("the history of a group keeps as many bytes as it may, as they go out [1U-1]", () => {
-  const bytesOfOne = JSON.stringify({ group: "lobby", epoch: "0".repeat(16), offset: 1, recovered: true, messages: ["xxxx"] }).length;
+  const bytesOfOne = JSON.stringify({
+    group: "lobby",
+    epoch: "0".repeat(16),
+    offset: 1,
+    recovered: true,
+    messages: ["xxxx"],
+  }).length;
   const store = new MemoryChannelStore({ history: { maxBytes: 2 * bytesOfOne } });
   const { epoch } = store.position("lobby") ?? assert.fail();
   for (let count = 0; count < 5; count++) store.broadcast("lobby", "xxxx");
