@@ -60,6 +60,9 @@ export type Channel = {
   /**
    * Closes the channel: ends a stream, sends a Close frame, or answers 204 to a request that got no answer yet.
    *
+   * The client of a session opens a new one after 4000 to 4499, and comes back after no other code: to put somebody out,
+   * use 4600 to 4999, and have `authorize` refuse them.
+   *
    * @param code - of the Close frame: 1000 (default), 1001 to 1003, 1007 to 1014, or 3000 to 4999
    * @param reason - at most 123 bytes of UTF-8
    * @returns true only for the call that closed the channel

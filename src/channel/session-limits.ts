@@ -50,7 +50,8 @@ export const defaultSessionLimits: SessionLimits = {
   maxUnacknowledgedBytes: 1024 * 1024,
   // SignalR keeps 100 000 bytes; at 1 KiB a message, this and the next bound are alike.
   maxReplayBytes: 256 * 1024,
-  maxReplayMessages: 1000,
+  // As many of the smallest as `drained()` lets wait: who waits for it goes over neither bound.
+  maxReplayMessages: 1024,
   // Socket.IO's and Ably's window.
   resumeWindowMs: 120_000,
   maxTotalReplayBytes: 64 * 1024 * 1024,

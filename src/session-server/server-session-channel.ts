@@ -26,7 +26,8 @@ import { SessionOutput } from "./session-output.ts";
  * A conversation that outlives its transports: a `Channel` like any other, until the session ends.
  *
  * `kind` and `isWebSocket` are those of what carries it now, or did last; `bufferedAmount` is what the client has not
- * acknowledged; a send never closes it unless it says so; `status` and `headers` of what is sent are dropped.
+ * acknowledged; a send never closes it unless it says so; `status` and `headers` of what is sent are dropped. `close` with
+ * a code from 4000 to 4499 invites the client to open a new session, which it does at once; after any other it stays away.
  */
 export type SessionChannel<User = undefined> = Channel & {
   /** Whose session it is: what `authorize` said at the latest attach. */

@@ -164,7 +164,12 @@ class Talk {
   hasNames = false;
 
   constructor() {
-    const events = { message: () => undefined, closed: () => undefined, acknowledged: () => undefined, left: () => undefined };
+    const events = {
+      message: () => undefined,
+      closed: () => undefined,
+      acknowledged: () => undefined,
+      left: () => undefined,
+    };
     const shared = {
       clock: waiterClock(this.clock),
       limits: defaultSessionLimits,

@@ -104,8 +104,9 @@ describe("sessions behind body parsers of Express", () => {
     const { url } = await mount(t, behind(express.raw({ type: "*/*" })), { onError: (error) => errors.push(error) });
     const client = dial(t, `${url}/live`, { transports: ["http-streaming"], reconnectDelayMs: 60_000 });
     await client.log.waitFor("waiting");
-    const [{ code = "", cause = undefined } = {}] = errors;
-    assert.equal(code, "HANDLER_FAILED");
+    const [error] = errors;
+    assert.equal(error?.code, "HANDLER_FAILED");
+    const { cause } = error;
     assert.ok(isChannelError(cause) && cause.code === "CHANNEL_UNAVAILABLE");
     assert.match(cause.message, /sessions go in front of what parses bodies/);
   });

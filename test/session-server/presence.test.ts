@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
 import { createSessions, type SessionChannel, type SessionsOptions } from "../../src/index.ts";
 import { setServer } from "../server/set-server.ts";
-import { deferred } from "../support/expect.ts";
+import { deferred, eventually } from "../support/expect.ts";
 import { destroyOpenClients } from "../support/raw-client.ts";
 import { Recorder } from "../support/recorder.ts";
 import { guardAgainstUnhandled } from "../support/unhandled.ts";
@@ -146,7 +146,7 @@ describe("the presence of a client", () => {
     const answer = await first.attach(attachRecord(1));
     first.socket.client.reset();
     const [channel] = sessions;
-    while (channel?.isPresent === true) await new Promise((resolve) => setImmediate(resolve));
+    await eventually(() => assert.equal(channel?.isPresent, false));
     left.resolve();
     await log.waitFor("presence");
     const second = await SessionWebSocket.open(port);

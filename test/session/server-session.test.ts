@@ -100,7 +100,7 @@ describe("what a server keeps for a client", () => {
     const server = new ScriptedServer();
     server.attach({}).attachment.lost();
     const [session] = server.sessions;
-    for (let count = 0; count < 1000; count += 1) assert.ok(session?.send("x"));
+    for (let count = 0; count < 1024; count += 1) assert.ok(session?.send("x"));
     assert.equal(session?.send("x"), false);
     assert.deepEqual(server.ends, [{ cause: "overflow", code: 4004, reason: "overflow" }]);
     assert.equal(session?.bufferedBytes, 0);
