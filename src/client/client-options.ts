@@ -29,7 +29,7 @@ export type ConnectOptions = Partial<ClientLimits> & {
   readonly transports?: readonly ChannelKind[];
   /** Who the client is, asked before each attach: `authorize` of the server gets it as `Authorization: Bearer`. */
   readonly token?: () => string | undefined | Promise<string | undefined>;
-  /** Header fields of requests over HTTP. A WebSocket of a browser has none. */
+  /** Header fields of requests over HTTP. Not sent with a WebSocket, which takes none in a browser: use `token`, or cookies. */
   readonly headers?: Readonly<Record<string, string>> | (() => HeaderRecord | Promise<HeaderRecord>);
   /** Whether cookies go with requests over HTTP. Default: "same-origin". With a WebSocket they always go. */
   readonly credentials?: "omit" | "same-origin" | "include";

@@ -54,7 +54,8 @@ export type Sessions<User = undefined> = Iterable<SessionChannel<User>> & {
    * A request that does not speak the protocol is refused: ask {@link accepts} where others come, too.
    *
    * @param use - called once for each new session, as soon as its first transport carries it
-   * @throws ChannelError `CHANNEL_UNAVAILABLE` for a request that is not being served here, or is answered;
+   * @throws ChannelError `CHANNEL_UNAVAILABLE` for a request that is not being served here, is answered, or whose body others
+   *   have read;
    *   `INVALID_ARGUMENT` for options that cannot be
    */
   accept(request: Request, use: UseSession<User>, options?: AcceptOptions): Response | Promise<Response>;

@@ -37,8 +37,10 @@ describe("the documents", () => {
     const names = [
       ...["index.ts", "client.ts", "websocket.ts", "testing.ts"].flatMap(valuesOf),
       ...["Channel", "ServeOptions", "ListenerOptions", "StopOptions"].flatMap(membersOf),
-      ...["SessionsOptions", "Sessions", "AcceptOptions", "ClientChannel", "ConnectOptions"].flatMap(membersOf),
-      ...["FaultProxy", "FaultProxyOptions"].flatMap(membersOf),
+      ...["SessionsOptions", "Sessions", "AcceptOptions", "SessionChannel", "ClientChannel", "ConnectOptions"].flatMap(
+        membersOf,
+      ),
+      ...["FaultProxy", "FaultProxyOptions", "StoreOptions", "JoinOptions", "BroadcastOptions"].flatMap(membersOf),
     ];
     assert.ok(names.length > 30, names.join());
     assert.deepEqual(
