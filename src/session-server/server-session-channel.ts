@@ -38,7 +38,8 @@ export type SessionChannel<User = undefined> = Channel & {
    * Whether a transport of the client carries the session now. True when `use` is called, and false once the channel is closed.
    *
    * A client that leaves without a word counts as there until it has been silent for `pingIntervalMs` and `pongTimeoutMs`;
-   * one that polls, also between two polls, for `pollHoldMs` and `pongTimeoutMs`.
+   * one that polls, also between two polls, for `pollHoldMs` and `pongTimeoutMs`, and one that has left a poll while it was
+   * held, for `pollReturnMs`.
    */
   readonly isPresent: boolean;
 
