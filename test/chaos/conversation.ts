@@ -1,25 +1,12 @@
-import type { TestContext } from "node:test";
 import { WebSocket as SocketOfWs } from "ws";
 import type { SessionLimits } from "../../src/channel/session-limits.ts";
 import { type ClientChannel, connect, type ConnectOptions } from "../../src/client.ts";
-import { createSessions, type Message, type SessionChannel, type Sessions } from "../../src/index.ts";
+import type { Message, SessionChannel } from "../../src/index.ts";
 import { createFaultProxy, type FaultProxy } from "../../src/testing.ts";
-import { setServer } from "../server/set-server.ts";
+import type { Scope } from "../server/set-server.ts";
 import type { Random } from "../support/random.ts";
+import { ConversationServer } from "./conversation-server.ts";
 import { Oracle } from "./oracle.ts";
-
-/** Silence is noticed soon, and everything fits that is sent while nothing arrives. */
-const serverLimits = {
-  pingIntervalMs: 100,
-  pongTimeoutMs: 500,
-  pollHoldMs: 200,
-  streamTickMs: 100,
-  ackDelayMs: 20,
-  attachTimeoutMs: 2000,
-  maxUnacknowledgedBytes: 8 * 1024 * 1024,
-  maxReplayBytes: 8 * 1024 * 1024,
-  maxReplayMessages: 10_000,
-};
 
 const clientLimits = {
   fallbackDelayMs: 100,
@@ -52,6 +39,8 @@ export type ConversationOptions = {
   readonly traffic: Traffic;
   readonly client: ConnectOptions;
   readonly limits?: Partial<SessionLimits>;
+  /** Default: one of its own, with these limits. */
+  readonly server?: ConversationServer;
 };
 
 /** A client and a server that talk through a proxy, both at once, and the oracle that listens. */
@@ -59,36 +48,42 @@ export class Conversation {
   readonly proxy: FaultProxy;
   readonly oracle = new Oracle();
   readonly client: ClientChannel;
-  readonly sessions: Sessions;
+  readonly server: ConversationServer;
+  readonly #path: string;
   readonly #random: Random;
   readonly #traffic: Traffic;
-  #server: { readonly channel: SessionChannel; readonly index: number } | undefined;
+  #present: { readonly channel: SessionChannel; readonly index: number } | undefined;
   #count = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  static async start(t: TestContext, options: ConversationOptions): Promise<Conversation> {
-    const sessions = createSessions({ limits: { ...serverLimits, ...options.limits } });
-    const opened = (channel: SessionChannel): void => conversation.#opened(channel);
-    const { port } = await setServer(t, (request) => sessions.accept(request, opened));
-    const proxy = await createFaultProxy({ target: { port }, seed: options.random.seed });
-    t.after(() => proxy.close());
-    const conversation = new Conversation(options, sessions, proxy);
-    t.after(() => conversation.#stop());
+  static async start(scope: Scope, options: ConversationOptions): Promise<Conversation> {
+    const server = options.server ?? (await ConversationServer.start(scope, options.limits));
+    const proxy = await createFaultProxy({ target: { port: server.port }, seed: options.random.seed });
+    scope.after(() => proxy.close());
+    const conversation = new Conversation(options, server, proxy);
+    scope.after(() => conversation.#stop());
     return conversation;
   }
 
-  private constructor(options: ConversationOptions, sessions: Sessions, proxy: FaultProxy) {
+  private constructor(options: ConversationOptions, server: ConversationServer, proxy: FaultProxy) {
     this.#random = options.random;
     this.#traffic = options.traffic;
-    this.sessions = sessions;
+    this.server = server;
     this.proxy = proxy;
+    this.#path = server.expect((channel) => this.#opened(channel));
     const hasOwn = "WebSocket" in globalThis;
-    this.client = connect(proxy.url, { ...clientLimits, ...(!hasOwn && { WebSocket: SocketOfWs }), ...options.client });
+    const own = hasOwn ? {} : { WebSocket: SocketOfWs };
+    this.client = connect(proxy.url + this.#path, { ...clientLimits, ...own, ...options.client });
     this.client.onReceive((message) => this.oracle.clientReceived(message));
     this.client.onStatus((status) => {
       if (status.state === "open") this.oracle.clientOpened(status);
       else this.oracle.changed();
     });
+  }
+
+  /** Whether the server keeps nothing of the session that came last. */
+  get isForgotten(): boolean {
+    return this.server.sessions.get(this.#present?.channel.id ?? "") === undefined;
   }
 
   /** Both sides send from now on, some messages every few milliseconds. */
@@ -126,7 +121,7 @@ export class Conversation {
 
   #opened(channel: SessionChannel): void {
     const { index, greeting } = this.oracle.serverOpened();
-    this.#server = { channel, index };
+    this.#present = { channel, index };
     channel.onReceive((message) => this.oracle.serverReceived(index, message));
     channel.onClose((status, { code }) => this.oracle.serverClosed(index, `${status} ${code}`));
     channel.send(greeting);
@@ -139,8 +134,8 @@ export class Conversation {
       // Noted first: it may arrive at once.
       this.oracle.clientSends(message);
       if (!this.client.send(message)) throw new Error("the client took no message");
-    } else if (this.#server !== undefined) {
-      const { channel, index } = this.#server;
+    } else if (this.#present !== undefined) {
+      const { channel, index } = this.#present;
       if (!isLast && channel.bufferedAmount > mostWaitingBytes) return;
       this.oracle.serverSends(index, message);
       channel.send(message);
@@ -162,5 +157,6 @@ export class Conversation {
   #stop(): void {
     this.silence();
     this.client.close();
+    this.server.forget(this.#path);
   }
 }

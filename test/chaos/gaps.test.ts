@@ -35,7 +35,7 @@ async function loseSession(t: TestContext, transport: ChannelKind, loss: (typeof
     client: { transports: [transport] },
     limits: loss.limits,
   });
-  const { oracle, proxy, client, sessions } = conversation;
+  const { oracle, proxy, client, server } = conversation;
   try {
     conversation.talk();
     await oracle.until(() => oracle.progress > 50, patienceMs, "messages");
@@ -52,7 +52,7 @@ async function loseSession(t: TestContext, transport: ChannelKind, loss: (typeof
     client.close();
     await oracle.until(() => oracle.ends.every((end) => end !== undefined), patienceMs, "the end");
     assert.deepEqual(oracle.ends, [loss.end, "normal 1000"]);
-    assert.equal(sessions.size, 0);
+    assert.equal(server.sessions.size, 0);
   } catch (cause) {
     throw new Error(`CHANNELKIT_SEED=${seed} breaks it\n${conversation.story()}`, { cause });
   }

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import type { TestContext } from "node:test";
 import type { Fault, ProxyEvent } from "../../src/testing.ts";
+import type { Scope } from "../server/set-server.ts";
 import { Random } from "../support/random.ts";
 import type { ChaosCase } from "./cases.ts";
+import type { ConversationServer } from "./conversation-server.ts";
 import { Conversation } from "./conversation.ts";
 
 /** The time that a slow machine needs, and by far not what a case takes. */
@@ -17,9 +18,18 @@ export function nameOf({ name, transports, direction }: ChaosCase): string {
   return `${name}, ${over}, ${direction}`;
 }
 
-/** Both sides talk while a network fails and is well again, some times: nothing is lost, doubled or out of order. */
-export async function runCase(t: TestContext, chaos: ChaosCase, seed: number, rounds: number): Promise<void> {
-  const conversation = await Conversation.start(t, {
+/**
+ * Both sides talk while a network fails and is well again, some times: nothing is lost, doubled or out of order.
+ *
+ * @param seed - decides all that is random, and is named by the error if something is wrong
+ */
+export async function runCase(
+  scope: Scope,
+  chaos: ChaosCase,
+  { seed, rounds, server }: { readonly seed: number; readonly rounds: number; readonly server?: ConversationServer },
+): Promise<void> {
+  const conversation = await Conversation.start(scope, {
+    ...(server && { server }),
     random: new Random(seed),
     traffic: {
       busy: chaos.direction === "to-server" ? "client" : "server",
@@ -51,7 +61,8 @@ async function endure({ oracle, proxy }: Conversation, { faults, strikes, cuts }
   await oracle.until(() => oracle.progress > before + 20, patienceMs, "messages behind the fault");
 }
 
-async function finish({ oracle, client, sessions }: Conversation): Promise<void> {
+async function finish(conversation: Conversation): Promise<void> {
+  const { oracle, client } = conversation;
   await oracle.until(() => oracle.isDelivered, patienceMs, "all messages");
   assert.deepEqual(
     oracle.announced.map(({ reason, uncertain }) => ({ reason, uncertain })),
@@ -61,7 +72,7 @@ async function finish({ oracle, client, sessions }: Conversation): Promise<void>
   client.close();
   await oracle.until(() => oracle.ends[0] !== undefined, patienceMs, "the end");
   assert.deepEqual(oracle.ends, ["normal 1000"]);
-  assert.equal(sessions.size, 0);
+  assert.ok(conversation.isForgotten, "the server keeps a session that is over");
 }
 
 /** How often faults have struck since they were set. */

@@ -9,5 +9,5 @@ guardAgainstUnhandled();
 const seed = seedFromEnvironment();
 
 describe(`messages both ways arrive once and in order (CHANNELKIT_SEED=${seed})`, { concurrency: 12 }, () => {
-  for (const chaos of slowCases) it(nameOf(chaos), (t) => runCase(t, chaos, seed, 1));
+  for (const chaos of slowCases) it(nameOf(chaos), (t) => runCase(t, chaos, { seed, rounds: 1 }));
 });
