@@ -230,8 +230,6 @@ export class SessionSocket<User> extends WebSocketChannel implements ServerTrans
   #fault({ fault, name }: Fault): void {
     // RFC 6455 §5.5: a reason has at most 123 bytes; these are ASCII.
     const reason = fault.slice(0, 123);
-    // What was answered before it is still said: the session forgets it with its end.
-    this.fill();
     if (this.#attachment?.fault(name, reason) === true) return;
     const remoteAddress = ServedRequest.addressOf(this.request);
     this.report(new ChannelErrorOf("PEER_FAULT", { rule: fault, remoteAddress }));

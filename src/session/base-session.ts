@@ -238,6 +238,8 @@ export abstract class BaseSession<Item> implements Carried<Item>, Watched {
   #release(code: number, reason: string): void {
     this.#ending?.finish();
     const attachment = this.current;
+    // What was sent before the end still goes out, as over a plain channel.
+    attachment?.transport.fill?.();
     this.#leave();
     this.outgoing.forgetBefore(this.outgoing.next);
     attachment?.transport.detach(code, reason);

@@ -41,3 +41,12 @@ export function seedFromEnvironment(): number {
   if (!Number.isInteger(seed) || seed < 0 || seed >= 2 ** 32) throw new Error(`CHANNELKIT_SEED is no seed: ${given}`);
   return seed;
 }
+
+/** CHANNELKIT_ROUNDS, or so many: how often a test with random input tries another one. */
+export function roundsFromEnvironment(usual: number): number {
+  const given = process.env["CHANNELKIT_ROUNDS"];
+  if (given === undefined || given === "") return usual;
+  const rounds = Number(given);
+  if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`CHANNELKIT_ROUNDS is no number of rounds: ${given}`);
+  return rounds;
+}
