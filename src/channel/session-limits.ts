@@ -20,6 +20,16 @@ export type SessionLimits = {
   readonly maxTotalReplayBytes: number;
   /** Sessions of a server, whether their clients are there or away. Over it: the one that is left longest ends; if none is, 4006. */
   readonly maxSessions: number;
+  /**
+   * Sessions of one user, by what `identify` says, whether their clients are there or away; without `authorize` they are
+   * not counted by user. Over it: the user's own that is left longest ends, status `overflow`; if none is, 4006.
+   */
+  readonly maxSessionsPerOwner: number;
+  /**
+   * Sessions from one address, as `remoteAddress` tells it, of IPv6 from one /64. Behind proxies that `trustProxy` does not
+   * name, all clients share one. Over it: the one from there that is left longest ends, status `overflow`; if none is, 4006.
+   */
+  readonly maxSessionsPerAddress: number;
   /** Sessions that are over and of which it is known why. Over it: an attach to the oldest is told `expired`. */
   readonly maxEndedSessions: number;
   /** Messages that came and are not acknowledged. At it: they are acknowledged. */
@@ -34,6 +44,11 @@ export type SessionLimits = {
   readonly pongTimeoutMs: number;
   /** How long a poll is held, in milliseconds. At it: it is answered without a message. */
   readonly pollHoldMs: number;
+  /**
+   * How long a client that has left a poll while it was held may be without another, in milliseconds.
+   * Over it: it counts as away, as one does whose stream or WebSocket ends.
+   */
+  readonly pollReturnMs: number;
   /** How long a stream may be without a byte, in milliseconds. At it: an ack is written. */
   readonly streamTickMs: number;
   /** Largest message taken from a client, in bytes. Over it: the session ends with 4503, status `message-too-big`. */
@@ -57,6 +72,10 @@ export const defaultSessionLimits: SessionLimits = {
   maxTotalReplayBytes: 64 * 1024 * 1024,
   // More than twice as many as there are connections: a client that comes back on another network leaves one behind.
   maxSessions: 50_000,
+  // Tabs and devices of a person, with what each left behind, are tens; an account that many machines share has hundreds.
+  maxSessionsPerOwner: 1000,
+  // As many as there are connections by default, since all may come from one proxy; what those leave behind ends first.
+  maxSessionsPerAddress: 20_000,
   maxEndedSessions: 10_000,
   ackMessages: 64,
   // Half of `softBufferedBytes`, so that a sender that waits at that for room is always let go on.
@@ -67,6 +86,8 @@ export const defaultSessionLimits: SessionLimits = {
   pongTimeoutMs: 10_000,
   // Under the idle limits of 30 s that are common in proxies.
   pollHoldMs: 20_000,
+  // A client that polls anew does so at once; a phone that changes its network takes a few seconds.
+  pollReturnMs: 5_000,
   streamTickMs: 15_000,
   // A request body of 1 MiB holds it, with the control record before it, which may have 16 KiB.
   maxMessageBytes: 1024 * 1024 - 32 * 1024,

@@ -1,4 +1,5 @@
 import { Payload } from "../channel/payload.ts";
+import type { SessionLimits } from "../channel/session-limits.ts";
 import { flushAtEndOfTurn, type Flushable } from "../channel/turn.ts";
 import { closeCodes } from "../protocol/close-code.ts";
 import type { ControlRecord } from "../protocol/control-record.ts";
@@ -9,26 +10,31 @@ import { HttpTransport } from "./http-transport.ts";
 import { type Item, recordOf, recordOfShared } from "./item.ts";
 import type { SessionResponse } from "./session-response.ts";
 
+/** How long a poll is held, and how long its client may be without one that it has left. */
+type PollTimes = Pick<SessionLimits, "pollHoldMs" | "pollReturnMs">;
+
 /** The downstream of a session as a response for each poll. */
 export class PollTransport extends HttpTransport implements Flushable {
   readonly kind = "long-polling";
   readonly #clock: Clock;
-  readonly #holdMs: number;
+  readonly #times: PollTimes;
   /** The response that waits for something to answer. That to the attach comes first, and does not wait. */
   #parked: SessionResponse | undefined;
   #attachment: Attachment<Item> | undefined;
   #controls: ControlRecord[] = [];
   #isScheduled = false;
   #stopHolding: (() => void) | undefined;
+  /** There while the client has left a poll that was held, and has not come with another. */
+  #stopMissing: (() => void) | undefined;
   #end: Refusal | undefined;
   /** Whether the client has to attach elsewhere: with the next answer, and by when there is to be one. */
   #move: "later" | "now" | undefined;
   #moving: NodeJS.Timeout | undefined;
 
-  constructor(response: SessionResponse, clock: Clock, holdMs: number) {
+  constructor(response: SessionResponse, clock: Clock, times: PollTimes) {
     super();
     this.#clock = clock;
-    this.#holdMs = holdMs;
+    this.#times = times;
     this.#parked = response;
     response.carrier = this;
   }
@@ -38,7 +44,8 @@ export class PollTransport extends HttpTransport implements Flushable {
    *
    * @param holdMs - how long the client lets it be held, if that is less than the server does
    */
-  park(response: SessionResponse, holdMs: number = this.#holdMs): void {
+  park(response: SessionResponse, holdMs: number = this.#times.pollHoldMs): void {
+    this.#found();
     this.#takeParked()?.acknowledge({ type: "ping" });
     if (this.#end !== undefined) {
       response.refuse(this.#end);
@@ -46,8 +53,9 @@ export class PollTransport extends HttpTransport implements Flushable {
     }
     this.#parked = response;
     response.carrier = this;
+    const mostMs = Math.min(holdMs, this.#times.pollHoldMs);
+    this.#stopHolding = this.#clock.after(mostMs, () => this.write({ type: "ping" }));
     response.onDeparture({ departed: () => this.#departed(response) });
-    this.#stopHolding = this.#clock.after(Math.min(holdMs, this.#holdMs), () => this.write({ type: "ping" }));
     this.wake();
   }
 
@@ -74,6 +82,7 @@ export class PollTransport extends HttpTransport implements Flushable {
 
   detach(code: number, reason: string): void {
     this.#end = { code, reason };
+    this.#found();
     clearTimeout(this.#moving);
     // The ack of the client's end is among them. The answer to the send has it, too, but this one may come first.
     const said = this.#controls;
@@ -128,8 +137,18 @@ export class PollTransport extends HttpTransport implements Flushable {
     return response;
   }
 
-  /** Its client has left, or comes with another poll: that the transport is gone shows by there being none. */
+  /**
+   * Its client has left, or comes with another poll at once: one that is gone for good would else count as present for as
+   * long as a poll may be held. Between two polls it leaves none, and is not missed.
+   */
   #departed(response: SessionResponse): void {
-    if (this.#parked === response) this.#takeParked();
+    if (this.#parked !== response) return;
+    this.#takeParked();
+    this.#stopMissing = this.#clock.after(this.#times.pollReturnMs, () => this.#attachment?.lost());
+  }
+
+  #found(): void {
+    this.#stopMissing?.();
+    this.#stopMissing = undefined;
   }
 }

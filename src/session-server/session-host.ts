@@ -5,6 +5,7 @@ import type { Message } from "../channel/message-type.ts";
 import type { SessionLimits } from "../channel/session-limits.ts";
 import type { AttachRecord } from "../protocol/control-record.ts";
 import { secondTickMs } from "../protocol/stream-tick.ts";
+import { addressBlock } from "../server/address-block.ts";
 import { runUse } from "../server/opening.ts";
 import { ServedRequest } from "../server/served-request.ts";
 import type { SessionEnd } from "../session/ending.ts";
@@ -54,11 +55,12 @@ export class SessionHost<User> {
     this.limits = limits;
     this.#report = report;
     this.#environments = new Derived((environment) => ({ ...environment, report: report ?? environment.report }));
-    const { ackDelayMs, pongTimeoutMs, pollHoldMs, streamTickMs, attachTimeoutMs, authorizeTimeoutMs } = limits;
+    const { ackDelayMs, pongTimeoutMs, streamTickMs, attachTimeoutMs, authorizeTimeoutMs } = limits;
     const pingIntervalMs = limits.pingIntervalMs || Infinity;
-    const waits = [ackDelayMs, pongTimeoutMs, pollHoldMs, streamTickMs, attachTimeoutMs, authorizeTimeoutMs];
+    const waits = [ackDelayMs, pongTimeoutMs, streamTickMs, attachTimeoutMs, authorizeTimeoutMs];
+    const pollWaits = [limits.pollHoldMs, limits.pollReturnMs];
     // A second tick may be late by a beat that is not much shorter than the time to it.
-    this.clock = new WheelClock(Math.min(4 * secondTickMs, pingIntervalMs, limits.resumeWindowMs, ...waits));
+    this.clock = new WheelClock(Math.min(4 * secondTickMs, pingIntervalMs, limits.resumeWindowMs, ...waits, ...pollWaits));
     this.#admission = new Admission({ authorize, identify, clock: this.clock, timeoutMs: authorizeTimeoutMs });
     this.registry = new SessionRegistry<Item, string>({
       limits,
@@ -90,7 +92,8 @@ export class SessionHost<User> {
       made = this.#open(session, user, asking);
       return new ChannelEvents(made, this.channels);
     };
-    const result = this.registry.attach({ record, owner, transport, protocols, opened });
+    const address = addressBlock(ServedRequest.addressOf(asking.request));
+    const result = this.registry.attach({ record, owner, address, transport, protocols, opened });
     if ("code" in result) {
       transport.turnAway(result);
       return;

@@ -77,7 +77,7 @@ export class SessionRequests<User> {
       const { environment } = response;
       const transport =
         record.mode === "poll"
-          ? new PollTransport(response, clock, limits.pollHoldMs)
+          ? new PollTransport(response, clock, limits)
           : new StreamTransport(response, clock, limits.streamTickMs);
       this.#host.attach(record, admitted, { request, environment, terms, transport });
     });

@@ -7,6 +7,7 @@ import { GoneSessions } from "./gone-sessions.ts";
 import { busy, type Refusal, superseded, unknown } from "./refusal.ts";
 import { ResumeSecret, type SecretTools } from "./resume-secret.ts";
 import { ServerSession, type SessionKeeper } from "./server-session.ts";
+import { SessionShares } from "./session-shares.ts";
 import type { Transport } from "./transport.ts";
 
 /** What the sessions of one server share. */
@@ -20,6 +21,8 @@ export type RegistryOptions<Item, Hash> = SessionOptions<Item> & {
 export type AttachRequest<Item> = {
   readonly record: AttachRecord;
   readonly owner: string;
+  /** Where it asks from, as sessions are counted; empty: not known. */
+  readonly address?: string;
   readonly transport: Transport;
   /** The subprotocols that the application speaks, the best first: a new session has the first of them that is offered. */
   readonly protocols?: readonly string[];
@@ -33,6 +36,7 @@ export type Carrying<Item> = { readonly session: ServerSession<Item>; readonly a
 type Kept<Item, Hash> = {
   readonly session: ServerSession<Item>;
   readonly owner: string;
+  readonly address: string;
   readonly key: string;
   readonly secret: ResumeSecret<Hash>;
   /** Its client has used a secret: from then on the key, which never changes, opens nothing. */
@@ -45,17 +49,22 @@ export class SessionRegistry<Item, Hash> {
   readonly #sessions = new Map<string, Kept<Item, Hash>>();
   readonly #byKey = new Map<string, Kept<Item, Hash>>();
   readonly #gone: GoneSessions<Item>;
+  readonly #ofOwners: SessionShares<Item>;
+  readonly #ofAddresses: SessionShares<Item>;
   readonly #ended: EndedSessions;
   readonly #keeper: SessionKeeper<Item>;
 
   constructor(options: RegistryOptions<Item, Hash>) {
     this.#options = options;
-    this.#gone = new GoneSessions(options.limits, options.clock);
-    this.#ended = new EndedSessions(options.limits.maxEndedSessions);
+    const { limits, clock } = options;
+    this.#gone = new GoneSessions(limits, clock);
+    this.#ofOwners = new SessionShares(limits.maxSessionsPerOwner);
+    this.#ofAddresses = new SessionShares(limits.maxSessionsPerAddress);
+    this.#ended = new EndedSessions(limits.maxEndedSessions);
     this.#keeper = {
-      gone: (session) => this.#gone.add(session),
+      gone: (session) => this.#isGone(session),
       grew: (session, bytes) => this.#gone.grew(session, bytes),
-      returned: (session) => this.#gone.delete(session),
+      returned: (session) => this.#isBack(session),
       released: (session) => this.#forget(session),
     };
   }
@@ -128,8 +137,7 @@ export class SessionRegistry<Item, Hash> {
     const highestAttach = opened?.session.highestAttach ?? this.#ended.byKey(key, request.owner)?.highestAttach ?? 0;
     if (attach <= highestAttach) return superseded;
     if (opened?.isProven === true) return unknown;
-    const hasRoom = opened !== undefined || this.size < this.#options.limits.maxSessions || this.#gone.dropLongest();
-    if (!hasRoom) return busy;
+    if (opened === undefined && !this.#makeRoom(request)) return busy;
     const kept = opened ?? this.#create(key, request);
     // The client has nothing of this session yet, whatever it has of the one it named.
     const carrying = this.#attach(kept, request, { reason });
@@ -155,14 +163,36 @@ export class SessionRegistry<Item, Hash> {
     return session.isOver ? unknown : { session, attachment };
   }
 
-  #create(key: string, { owner, record, protocols }: AttachRequest<Item>): Kept<Item, Hash> {
+  /** Ends a session that is left, if it takes that: of the one who asks first, who else could end those of all others. */
+  #makeRoom({ owner, address = "" }: AttachRequest<Item>): boolean {
+    if (!this.#ofOwners.makeRoom(owner) || !this.#ofAddresses.makeRoom(address)) return false;
+    return this.size < this.#options.limits.maxSessions || this.#gone.dropLongest();
+  }
+
+  #create(key: string, { owner, address = "", record, protocols }: AttachRequest<Item>): Kept<Item, Hash> {
     const protocol = protocols?.find((each) => record.protocols?.includes(each));
     const names = { id: this.#options.createId(), protocol };
     const session = new ServerSession<Item>(names, this.#keeper, this.#options);
-    const kept = { session, owner, key, secret: new ResumeSecret(this.#options.secrets), isProven: false };
+    const kept = { session, owner, address, key, secret: new ResumeSecret(this.#options.secrets), isProven: false };
     this.#sessions.set(session.id, kept);
     this.#byKey.set(key, kept);
+    this.#ofOwners.add(owner);
+    this.#ofAddresses.add(address);
     return kept;
+  }
+
+  #isGone(session: ServerSession<Item>): void {
+    const { owner = "", address = "" } = this.#sessions.get(session.id) ?? {};
+    this.#ofOwners.gone(owner, session);
+    this.#ofAddresses.gone(address, session);
+    this.#gone.add(session);
+  }
+
+  #isBack(session: ServerSession<Item>): void {
+    const { owner = "", address = "" } = this.#sessions.get(session.id) ?? {};
+    this.#ofOwners.returned(owner, session);
+    this.#ofAddresses.returned(address, session);
+    this.#gone.delete(session);
   }
 
   #forget(session: ServerSession<Item>): void {
@@ -171,6 +201,8 @@ export class SessionRegistry<Item, Hash> {
     if (kept === undefined) return;
     this.#sessions.delete(session.id);
     this.#byKey.delete(kept.key);
+    this.#ofOwners.remove(kept.owner, session);
+    this.#ofAddresses.remove(kept.address, session);
     const cause = session.end?.cause;
     const reason = cause === "overflow" || cause === "gap" ? cause : "expired";
     const received = cause === "peer" ? session.takeReceived() : undefined;
