@@ -100,3 +100,6 @@ export const sessionOverheadBytes = 2048;
 
 /** What a message counts beside its own bytes, so that empty ones are bounded, too: about what its entry takes in V8. */
 export const messageOverheadBytes = 64;
+
+/** Longest name of a user, in UTF-16 units: mail addresses and the subjects of tokens have a quarter of it. Over it: the user is refused. */
+export const maxOwnerLength = 1024;

@@ -1,4 +1,5 @@
 import { ChannelErrorOf, type ErrorListener, type HandlerName, invalidArgument } from "../channel/errors.ts";
+import { maxOwnerLength } from "../channel/session-limits.ts";
 import { isThenable } from "../channel/mailbox.ts";
 import type { Clock } from "../session/clock.ts";
 import { busy, denied, type Refusal } from "../session/refusal.ts";
@@ -64,27 +65,43 @@ export class Admission<User> {
     try {
       return { user, owner: this.#nameOf(user) };
     } catch (cause) {
-      return failed("identify", cause, report);
+      return failed(this.#options.identify === undefined ? "authorize" : "identify", cause, report);
     }
   }
 
   /** By what the sessions of a user are held apart from those of others. */
   #nameOf(user: User): string {
     const { identify } = this.#options;
-    const name: unknown = identify === undefined ? idOf(user) : identify(user);
-    if (typeof name === "string" && name !== "") return name;
-    const expected =
-      "a function that returns who the user is, as text; users without it must be text, a number, or have an id";
-    throw invalidArgument("identify", expected, name);
+    // Yes, and nobody in particular, as without authorize.
+    if (identify === undefined && user === true) return "";
+    if (identify === undefined) return checkName("what authorize returns", userForms, idOf(user), user);
+    const name: unknown = identify(user);
+    // It is refused, and so is what it says too late.
+    if (isThenable(name)) Promise.resolve(name).catch(ignore);
+    return checkName("what identify returns", nameForm, name);
   }
 }
 
+const nameForm = `text of 1 to ${maxOwnerLength} characters`;
+const userForms = `${nameForm}, a finite number, or an object whose id is one, unless identify says who a user is`;
+
+/** @param value - what the name was made of */
+function checkName(argument: string, expected: string, name: unknown, value: unknown = name): string {
+  if (typeof name === "string" && name !== "" && name.length <= maxOwnerLength) return name;
+  throw invalidArgument(argument, expected, value);
+}
+
+/** Not of a NaN, which is what a number that could not be read became. */
 function idOf(user: unknown): unknown {
   const id: unknown = typeof user === "object" && user !== null && "id" in user ? user.id : user;
-  return typeof id === "number" || typeof id === "bigint" || typeof id === "boolean" ? String(id) : id;
+  return Number.isFinite(id) || typeof id === "bigint" ? String(id) : id;
 }
 
 function failed(handler: HandlerName, cause: unknown, report: ErrorListener): Refusal {
   report(new ChannelErrorOf("HANDLER_FAILED", { handler }, { cause }));
   return denied;
+}
+
+function ignore(): void {
+  // Whoever was asked has failed already.
 }

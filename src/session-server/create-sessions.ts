@@ -21,12 +21,15 @@ import { SessionSockets, speaksSessions } from "./session-sockets.ts";
 export type SessionsOptions<User> = {
   /**
    * Says whose session it is, each time that a client attaches: over a new transport, after a loss, by whatever transport.
-   * Nothing or false, and what throws, refuse the client with 4501. A token of the client stands in the Authorization
+   * Nothing or false refuse the client with 4501; so do, and are reported, what throws and a user who cannot be told from
+   * others, such as NaN. True is a user whom nobody knows, as there are without `authorize`. A token of the client stands in the Authorization
    * field of the request. Default: everybody gets a session, and its `attachment` is undefined.
    */
   readonly authorize?: Authorize<User>;
   /**
-   * Who a user is: a session is `denied` to all others. Default: the user itself if it is text or a number, else its `id`.
+   * Who a user is, as text of 1 to 1024 characters: a session is `denied` to all others. What throws, or returns anything
+   * else, a promise too, refuses the client with 4501 and is reported. Default: the user itself if it is text or a finite
+   * number, else its `id`.
    */
   readonly identify?: (user: User) => string;
   /** Bounds that differ from `defaultSessionLimits`. */

@@ -124,14 +124,65 @@ describe("the right to a session", () => {
     assert.equal(sessions.size, 0);
   });
 
-  it("needs a user who can be told from others", async (t) => {
-    const { port, errors } = await setSessions(t, { authorize: () => ({ name: "no id" }) });
-    const socket = await SessionWebSocket.open(port);
-    socket.control(attachRecord(1));
-    await socket.socket.expectClose(4501);
-    const [error] = errors;
-    assert.equal(error?.code, "HANDLER_FAILED");
-    assert.match(String(error.cause), /identify must be a function/);
+  for (const [what, user] of Object.entries({
+    "no id": { name: "no id" },
+    "NaN": Number.NaN,
+    "Infinity": Infinity,
+    "empty text": "",
+    "text without end": "x".repeat(1025),
+    "an id that is NaN": { id: Number.NaN },
+    "an id that is true": { id: true },
+    "a promise of a function": Promise.resolve(() => "ada"),
+    "a list": ["ada"],
+    "a symbol": Symbol("ada"),
+    "an object that throws when it is looked at": new Proxy({}, { has: () => assert.fail("looked at") }),
+  })) {
+    it(`needs a user who can be told from others, which ${what} cannot, and that is reported`, async (t) => {
+      const { port, errors, sessions } = await setSessions<unknown>(t, { authorize: () => user });
+      const socket = await SessionWebSocket.open(port);
+      socket.control(attachRecord(1));
+      await socket.socket.expectClose(4501, { reason: "denied" });
+      const http = await SessionRequester.connect(port);
+      assert.equal((await http.ask([attachRecord(1, { mode: "stream" })])).status, 403);
+      assert.deepEqual(
+        errors.map(({ code, details }) => [code, details]),
+        Array.from({ length: 2 }, () => ["HANDLER_FAILED", { handler: "authorize" }]),
+      );
+      const expected = what.endsWith("looked at") ? /looked at/ : /what authorize returns must be text of 1 to 1024/;
+      assert.match(String(errors[0]?.cause), expected);
+      assert.equal(sessions.size, 0);
+    });
+  }
+
+  for (const [what, name] of Object.entries<unknown>({
+    "nothing": undefined,
+    "a number": 7,
+    "empty text": "",
+    "text without end": "x".repeat(1025),
+    "a promise": Promise.resolve("ada"),
+    "a promise that is rejected": () => Promise.reject(new Error("down")),
+  })) {
+    it(`is not given when identify returns ${what}, which is reported`, async (t) => {
+      const identify = (): string => (typeof name === "function" ? name() : name) as string;
+      const { port, errors } = await setSessions(t, { authorize: () => ({ id: "ada" }), identify });
+      const socket = await SessionWebSocket.open(port);
+      socket.control(attachRecord(1));
+      await socket.socket.expectClose(4501, { reason: "denied" });
+      assert.deepEqual(errors[0]?.details, { handler: "identify" });
+      assert.match(String(errors[0].cause), /what identify returns must be text of 1 to 1024 characters, but it is /);
+    });
+  }
+
+  it("is given to nobody in particular when authorize returns true, and to users who are 0 or a bigint", async (t) => {
+    for (const user of [true, 0, 7n, { id: 0 }]) {
+      const { port } = await setSessions<unknown>(t, { authorize: () => user, limits: { maxSessionsPerOwner: 1 } });
+      const answers = [];
+      for (let count = 0; count < 2; count += 1) {
+        const http = await SessionRequester.connect(port);
+        answers.push((await http.ask([attachRecord(1, { mode: "poll" })])).status);
+      }
+      assert.deepEqual(answers, user === true ? [200, 200] : [200, 503]);
+    }
   });
 
   it("goes by identify where that is given", async (t) => {
