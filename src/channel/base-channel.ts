@@ -13,6 +13,7 @@ import {
 import type { Environment } from "./environment.ts";
 import { ChannelErrorOf, type HandlerName } from "./errors.ts";
 import { isThenable, type Mailbox } from "./mailbox.ts";
+import { lookAt } from "./look-at.ts";
 import { bytesOf } from "./message.ts";
 import type { Movable } from "./movable.ts";
 import type { Output } from "./output.ts";
@@ -97,8 +98,9 @@ export abstract class BaseChannel implements Channel {
       return false;
     }
     const close = checkSendOptions(options) ?? this.closesBySend;
-    const outgoing = normalise(data);
-    this.check(outgoing);
+    const outgoing = typeof data === "string" ? normalise(data) : lookAt("data", data, () => normalise(data));
+    if (outgoing.headers === undefined) this.check(outgoing);
+    else lookAt("headers", outgoing.headers, () => this.check(outgoing));
     // What is given may close the channel when it is looked at, in a getter or `toString`.
     if (!this.#isOpen) {
       discard(outgoing.body);

@@ -1,5 +1,6 @@
 import { checkOptions } from "./check-options.ts";
 import { invalidArgument } from "./errors.ts";
+import { lookAt } from "./look-at.ts";
 
 const sendOptionNames = ["close"];
 
@@ -9,8 +10,10 @@ const sendOptionNames = ["close"];
  */
 export function checkSendOptions(options: { readonly close?: boolean } | undefined): boolean | undefined {
   if (options === undefined) return undefined;
-  checkOptions("options", options, sendOptionNames);
-  return checkClosing(options.close);
+  return lookAt("options", options, () => {
+    checkOptions("options", options, sendOptionNames);
+    return checkClosing(options.close);
+  });
 }
 
 /** Throws `INVALID_ARGUMENT` for what is no boolean: `"false"`, from a form for example, would close. */

@@ -1,5 +1,6 @@
 import { isBytes, readableBytes } from "../channel/data.ts";
 import { invalidArgument } from "../channel/errors.ts";
+import { lookAt } from "../channel/look-at.ts";
 import type { Message } from "../channel/message.ts";
 import { Payload } from "../channel/payload.ts";
 import type { Position } from "./position.ts";
@@ -26,15 +27,18 @@ const bytesType = "application/octet-stream";
 /** Text and bytes as they are, anything else as JSON. Throws `INVALID_ARGUMENT` for what has no JSON form. */
 export function payloadOf(value: unknown): Payload {
   if (typeof value === "string") return new Payload(value, textType);
-  if (isBytes(value)) return new Payload(readableBytes("a value to broadcast", value), bytesType);
-  return new Payload(toJson(value), jsonType);
+  return lookAt("a value to broadcast", value, () => {
+    if (isBytes(value)) return new Payload(readableBytes("a value to broadcast", value), bytesType);
+    return new Payload(toJson(value), jsonType);
+  });
 }
 
 /** The batch format of a store that is given none: `{ group, epoch, offset, recovered, messages: [value, …] }`. */
 export function formatAsJson(batch: Batch<unknown>): Message | object {
   for (const { value } of batch.messages) {
+    const isBinary = lookAt("a value for a store with history", value, () => isBytes(value));
     // In a list JSON would turn what it cannot hold into null.
-    if (isBytes(value) || value === undefined || typeof value === "symbol") {
+    if (isBinary || value === undefined || typeof value === "symbol") {
       throw invalidArgument("a value for a store with history", "text or JSON, unless the store has a format", value);
     }
   }

@@ -110,3 +110,60 @@ eachKind("options without a prototype are options like any other [C17]", async (
   peer.channel.close();
   await peer.expectGoodEnd();
 });
+
+/** Looking at it in whatever way throws this. */
+const broken = new Error("broken");
+
+function breaks(): never {
+  throw broken;
+}
+
+const traps: ProxyHandler<object> = { get: breaks, has: breaks, ownKeys: breaks, getPrototypeOf: breaks };
+
+/** What throws when it is sent, each in a place of its own. */
+const brokenData: Readonly<Record<string, unknown>> = {
+  "a proxy": new Proxy({}, traps),
+  "a proxy of a list": new Proxy([], { ...traps, getPrototypeOf: () => Array.prototype }),
+  "a proxy of bytes": new Proxy(new Uint8Array(3), traps),
+  "a getter of the body": Object.defineProperty({}, "body", { enumerable: true, get: breaks }),
+  "a getter of the status": Object.defineProperty({ body: "no" }, "status", { enumerable: true, get: breaks }),
+  "a getter of the headers": Object.defineProperty({ body: "no" }, "headers", { enumerable: true, get: breaks }),
+  "a proxy as the body": { body: new Proxy({}, traps) },
+  "a proxy as the headers": { headers: new Proxy({}, traps), body: "no" },
+  "headers that throw as they are walked": { headers: { [Symbol.iterator]: breaks }, body: "no" },
+  "a string form": ["no", { toString: breaks }],
+};
+
+/** As {@link refused}, and the error says what was thrown. */
+function refusedFor(peer: Peer, call: () => unknown): void {
+  refused(peer, call, /must be/);
+  assert.throws(call, (error) => error instanceof Error && error.cause === broken);
+}
+
+eachKind("what throws when it is looked at is not sent: that is the cause of the error [C17, C23]", async (kind, park) => {
+  const peer = await kind.open(park);
+  const store = new MemoryChannelStore();
+  const remembering = new MemoryChannelStore({ history: {} });
+  store.add("group", peer.channel);
+  for (const [what, data] of Object.entries(brokenData)) {
+    // A response that goes on has sent its headers: those of a later send are not looked at.
+    const isSpared = kind.name === "http-streaming" && /^(?:a proxy as the )?headers/.test(what);
+    if (!isSpared) refusedFor(peer, () => peer.channel.send(data as Data));
+  }
+  const brokenOptions = [new Proxy({}, traps), Object.defineProperty({}, "close", { enumerable: true, get: breaks })];
+  for (const options of brokenOptions) {
+    refusedFor(peer, () => peer.channel.send("no", options));
+    refusedFor(peer, () => store.broadcast("group", "no", options));
+  }
+  for (const value of [new Proxy({}, traps), { toJSON: breaks }, { deep: [{ toJSON: breaks }] }]) {
+    refusedFor(peer, () => store.broadcast("group", value));
+    const before = remembering.position("group");
+    refusedFor(peer, () => remembering.broadcast("group", value));
+    assert.deepEqual(remembering.position("group"), before);
+  }
+  for (const value of [new Proxy({}, traps), { valueOf: breaks, toString: breaks }, Symbol("no")]) {
+    refused(peer, () => peer.channel.close(value as number), /^the close code must be /);
+    refused(peer, () => peer.channel.close(1000, value as string), /^the close reason must be /);
+  }
+  await expectIntact(peer);
+});
