@@ -51,13 +51,19 @@ export type SessionLimits = {
   readonly pollReturnMs: number;
   /** How long a stream may be without a byte, in milliseconds. At it: an ack is written. */
   readonly streamTickMs: number;
-  /** Largest message taken from a client, in bytes. Over it: the session ends with 4503, status `message-too-big`. */
+  /**
+   * Largest message taken from a client, in bytes. Over it: the session ends with 4503, status `message-too-big`.
+   * `accept` throws if it is over `maxMessageBytes` of the server, or less than 32 KiB under its `maxBodyBytes`.
+   */
   readonly maxMessageBytes: number;
   /** How long a WebSocket may take until it attaches, in milliseconds. Over it: it ends with 4007. */
   readonly attachTimeoutMs: number;
   /** How long `authorize` may take, in milliseconds. Over it: the attach is refused with 4006, and it is reported. */
   readonly authorizeTimeoutMs: number;
 };
+
+/** What a request has room for beside a message: the control record before it may have 16 KiB. */
+export const requestRoomBytes: number = 32 * 1024;
 
 /** The defaults of a session. */
 export const defaultSessionLimits: SessionLimits = {
@@ -89,8 +95,8 @@ export const defaultSessionLimits: SessionLimits = {
   // A client that polls anew does so at once; a phone that changes its network takes a few seconds.
   pollReturnMs: 5_000,
   streamTickMs: 15_000,
-  // A request body of 1 MiB holds it, with the control record before it, which may have 16 KiB.
-  maxMessageBytes: 1024 * 1024 - 32 * 1024,
+  // A request body of 1 MiB holds it.
+  maxMessageBytes: 1024 * 1024 - requestRoomBytes,
   attachTimeoutMs: 10_000,
   authorizeTimeoutMs: 10_000,
 };

@@ -4,7 +4,7 @@ import type { Movable } from "../channel/movable.ts";
 import { constantResponse } from "../http/constant-response.ts";
 import { Exchange, type ExchangeOwner } from "../http/exchange.ts";
 import type { HttpChannel } from "../http/http-channel.ts";
-import { checkRequestHead, type RequestFault } from "../http/request-rules.ts";
+import type { RequestFault } from "../http/request-rules.ts";
 import { respond } from "../http/respond.ts";
 import { asksForWebSocket, checkHandshake, type HandshakeOptions, isRefusal } from "../websocket/handshake.ts";
 import { type ChannelKit, plainChannels } from "./channel-kit.ts";
@@ -61,7 +61,7 @@ export class HttpTurn implements Turn, IntakeListener, DispatchListener, Exchang
       return;
     }
     const { limits } = this.#state.environment;
-    const fault = this.#state.refusal() ?? checkRequestHead(message, limits) ?? this.#checkExpectations();
+    const fault = this.#state.checkHead(message) ?? this.#checkExpectations();
     this.#intake = new RequestIntake(message, fault, limits.maxBodyBytes, this);
     this.#connection.enqueue(this);
   }

@@ -6,6 +6,7 @@ import { type CompressionLimits, type Limits, resolveCompressionLimits, resolveL
 import { Deflater } from "../websocket/deflater.ts";
 import { Acceptor } from "./acceptor.ts";
 import { type AllowedOrigins, checkAllowedOrigins } from "./origin.ts";
+import { checkAllowedHosts } from "./hosts.ts";
 import { containListener, reportToStandardError } from "./report.ts";
 import { type RequestHandler, ServerState } from "./server-state.ts";
 import { checkTrustProxy } from "./forwarded.ts";
@@ -13,10 +14,16 @@ import { checkTrustProxy } from "./forwarded.ts";
 /** What `serve` and `createListeners` have in common. */
 export type ListenerOptions = {
   /**
-   * Origins of pages that may open a WebSocket, besides those of the server itself: exact, as browsers write them.
-   * `"*"` allows all. Default: same origin only. Programs, which send no Origin, always may.
+   * Origins of pages that may open a WebSocket, or have a session by whatever transport, besides those of the server
+   * itself: exact, as browsers write them. `"*"` allows all. Default: same origin only. Programs, which send no Origin,
+   * always may.
    */
   readonly allowedOrigins?: AllowedOrigins;
+  /**
+   * Hosts that are served, exact; one without a port counts for all ports. A request for another gets 421, whichever it
+   * is. Default: all are, since a server cannot know by which names it is reached.
+   */
+  readonly allowedHosts?: readonly string[];
   /**
    * How many proxies stand before the server: their entries in X-Forwarded-For, -Proto and -Host are believed, counted
    * from the right. Default: 0, which believes the socket only.
@@ -46,7 +53,8 @@ export type ServeOptions = ListenerOptions & {
   readonly tls?: TlsServerOptions;
 };
 
-const listenerOptionNames = ["allowedOrigins", "trustProxy", "serverHeader", "onError", "limits", "compression"];
+const originOptionNames = ["allowedOrigins", "allowedHosts", "trustProxy"];
+const listenerOptionNames = [...originOptionNames, "serverHeader", "onError", "limits", "compression"];
 const serveOptionNames = [...listenerOptionNames, "port", "hostname", "tls"];
 
 /** Throws for what is no handler. Checked before the options, in whose place it is easily given. */
@@ -60,6 +68,7 @@ export function createAcceptor(handler: RequestHandler, options: ListenerOptions
     handler,
     environment: createEnvironment(options),
     allowedOrigins: checkAllowedOrigins(options.allowedOrigins),
+    allowedHosts: checkAllowedHosts(options.allowedHosts),
     trustedHops: checkTrustProxy(options.trustProxy),
     deflater: createDeflater(options.compression),
   });

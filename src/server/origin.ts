@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 import { invalidArgument } from "../channel/errors.ts";
 import { knownScheme, requestedHost } from "./forwarded.ts";
 
-/** Which pages may open a WebSocket. */
+/** Which pages may open a WebSocket, or have a session. */
 export type AllowedOrigins = readonly string[] | "*" | undefined;
 
 /** Checks the option `allowedOrigins`: whole origins as browsers write them, no patterns. */
@@ -25,16 +25,19 @@ function isOrigin(text: string): boolean {
 }
 
 /**
- * Whether a page may open a WebSocket: by default only one from the host it connects to (RFC 6455 §10.2).
+ * Whether a page may open a WebSocket, or have a session by whatever transport: by default only one from the host it
+ * connects to (RFC 6455 §10.2).
  *
  * Browsers send cookies with a WebSocket whoever opens it, and ask nobody first. Programs send no Origin and pass.
- * The scheme is compared where the server can know it.
+ * The scheme is compared where the server can know it. A page whose name was made to point here has the same host, and
+ * the browser, too, says so: only `allowedHosts` is of use against that.
  */
 export function isOriginAllowed(message: IncomingMessage, allowed: AllowedOrigins, trustedHops: number): boolean {
   const { origin } = message.headers;
   if (allowed === "*" || origin === undefined) return true;
   if (allowed?.includes(origin) === true) return true;
-  // The browser's own word, which no page can write (Fetch Metadata): a proxy may have put its own host in place of ours.
+  // The browser's own word, which no page can write (Fetch §2.2.2 forbids `Sec-` to them): a proxy may have put its own
+  // host in place of ours, and no comparison would fit. A program can write it, and the Origin as well.
   if (message.headers["sec-fetch-site"] === "same-origin") return true;
   if (!URL.canParse(origin)) return false;
   const page = new URL(origin);

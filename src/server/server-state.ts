@@ -1,9 +1,11 @@
+import type { IncomingMessage } from "node:http";
 import type { Environment } from "../channel/environment.ts";
-import type { RequestFault } from "../http/request-rules.ts";
+import { checkRequestHead, type RequestFault } from "../http/request-rules.ts";
 import type { Deflater } from "../websocket/deflater.ts";
 import { Heartbeat } from "../websocket/heartbeat.ts";
 import type { WebSocketOptions } from "../websocket/websocket-options.ts";
 import { endSocket } from "./end-socket.ts";
+import { type AllowedHosts, isHostAllowed } from "./hosts.ts";
 import type { AllowedOrigins } from "./origin.ts";
 
 /** A standard request handler. It answers a request, or returns what `withChannel` gave it. */
@@ -16,6 +18,7 @@ export type ServerSettings = {
   readonly handler: RequestHandler;
   readonly environment: Environment;
   readonly allowedOrigins: AllowedOrigins;
+  readonly allowedHosts: AllowedHosts;
   readonly trustedHops: number;
   /** There when messages are compressed for clients that offer it. */
   readonly deflater: Deflater | undefined;
@@ -52,9 +55,15 @@ export class ServerState {
     return this.settings.environment;
   }
 
-  /** Why no request is served any more: listeners that are mounted on a server outlive their own end. */
-  refusal(): RequestFault | undefined {
-    return this.status === "stopped" ? { status: 503, rule: "it came after the end" } : undefined;
+  /** Why a request with this head is not served. Listeners that are mounted on a server outlive their own end. */
+  checkHead(message: IncomingMessage): RequestFault | undefined {
+    if (this.status === "stopped") return { status: 503, rule: "it came after the end" };
+    const fault = checkRequestHead(message, this.environment.limits);
+    if (fault !== undefined) return fault;
+    const { allowedHosts, trustedHops } = this.settings;
+    if (isHostAllowed(message, allowedHosts, trustedHops)) return undefined;
+    // RFC 9110 §15.5.20: no answer of this server is one of the host that was asked for.
+    return { status: 421, rule: "its host is none that is served here" };
   }
 
   /** Counts a request whose handler is about to run. @returns false when too many are pending */

@@ -10,8 +10,10 @@ export type StopOptions = {
    * How long handlers and channels may take. Milliseconds. Default: 5000.
    *
    * Handlers that run may answer within all of it. Open channels can be sent to in its first half; then they get their
-   * last words (WebSocket: Close 1001; stream: its end; parked poll: 503 with Retry-After). What is left at the end is
-   * cut. When nothing is left earlier, stopping takes no longer.
+   * last words (WebSocket: Close 1001; stream: its end; parked poll: 503 with Retry-After). Clients of sessions are sent
+   * elsewhere one after the other meanwhile; what carries one still then ends with 4000, and the session stays, for a
+   * client that comes back to this process. What is left at the end is cut. When nothing is left earlier, stopping takes
+   * no longer.
    */
   readonly timeoutMs?: number;
 };

@@ -4,7 +4,7 @@ import type { Environment } from "../channel/environment.ts";
 import { ChannelErrorOf } from "../channel/errors.ts";
 import { constantResponse } from "../http/constant-response.ts";
 import { Exchange, type ExchangeOwner } from "../http/exchange.ts";
-import { checkRequestHead, type RequestFault } from "../http/request-rules.ts";
+import type { RequestFault } from "../http/request-rules.ts";
 import { respond } from "../http/respond.ts";
 import {
   asksForWebSocket,
@@ -89,10 +89,9 @@ export class UpgradeTurn implements Turn, DispatchListener, ExchangeOwner, Openi
       return;
     }
     this.#connection.requestIsComplete();
-    const { environment, settings } = this.#state;
+    const { settings } = this.#state;
     const compresses = settings.deflater !== undefined;
-    const result =
-      this.#state.refusal() ?? checkRequestHead(message, environment.limits) ?? checkHandshake(message, compresses);
+    const result = this.#state.checkHead(message) ?? checkHandshake(message, compresses);
     if ("rule" in result) this.#refuse(result);
     else if (!isOriginAllowed(message, settings.allowedOrigins, settings.trustedHops)) {
       this.#refuse({ status: 403, rule: "its page has a foreign origin" });

@@ -1,8 +1,8 @@
 import { checkOptions } from "../channel/check-options.ts";
 import type { HeaderFields } from "../channel/data.ts";
 import { type ErrorListener, invalidArgument } from "../channel/errors.ts";
-import { resolveSessionLimits } from "../channel/limits.ts";
-import type { SessionLimits } from "../channel/session-limits.ts";
+import { type Limits, resolveSessionLimits } from "../channel/limits.ts";
+import { requestRoomBytes, type SessionLimits } from "../channel/session-limits.ts";
 import { hasBody } from "../http/request-rules.ts";
 import { isProtocolList, maxProtocolLength, maxProtocols } from "../protocol/application-protocol.ts";
 import { protocolField } from "../protocol/http-fields.ts";
@@ -59,7 +59,7 @@ export type Sessions<User = undefined> = Iterable<SessionChannel<User>> & {
    * @param use - called once for each new session, as soon as its first transport carries it
    * @throws ChannelError `CHANNEL_UNAVAILABLE` for a request that is not being served here, is answered, or whose body others
    *   have read;
-   *   `INVALID_ARGUMENT` for options that cannot be
+   *   `INVALID_ARGUMENT` for options that cannot be, and if the server takes less than `maxMessageBytes` of these sessions
    */
   accept(request: Request, use: UseSession<User>, options?: AcceptOptions): Response | Promise<Response>;
   /** Whether a request speaks the session protocol, or a browser asks if it may; another can be served as a plain channel on the same route. */
@@ -104,6 +104,7 @@ function sessionsOf<User>(host: SessionHost<User>): Sessions<User> {
       const terms = { use, protocols };
       const { message, opening } = ServedRequest.lookInto(request) ?? {};
       if (message === undefined || opening === undefined) throw channelUnavailable();
+      checkServerLimits(opening.environment.limits, host.limits.maxMessageBytes);
       const { offeredProtocols, environment, isOriginAllowed, allowedOrigins } = opening;
       const handshake = headers === undefined ? {} : { headers };
       if (offeredProtocols !== undefined) return sockets.accept(request, offeredProtocols, terms, handshake);
@@ -129,4 +130,13 @@ function sessionsOf<User>(host: SessionHost<User>): Sessions<User> {
     },
     [Symbol.iterator]: () => host.channels.values(),
   };
+}
+
+/** The sessions tell their clients how large a message may be: one that the server never takes would be sent again for ever. */
+function checkServerLimits(server: Limits, maxMessageBytes: number): void {
+  const { maxBodyBytes, maxMessageBytes: mostInFrames } = server;
+  const most = Math.min(mostInFrames, maxBodyBytes - requestRoomBytes);
+  if (maxMessageBytes <= most) return;
+  const bounds = `maxMessageBytes of the server, ${mostInFrames}, and ${requestRoomBytes} under its maxBodyBytes, ${maxBodyBytes}`;
+  throw invalidArgument("limits.maxMessageBytes of createSessions", `at most ${bounds}`, maxMessageBytes);
 }

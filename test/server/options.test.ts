@@ -35,6 +35,7 @@ function expectInvalid(run: () => unknown, argument: string): void {
 }
 
 const wrong: Record<keyof ListenerOptions, readonly unknown[]> = {
+  allowedHosts: ["app.example", null, {}, [], ["*"], ["*.example"], ["http://app.example"], ["::1"], [""], [7]],
   allowedOrigins: [
     "https://a.example",
     null,

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
-import { remoteAddress } from "../../src/index.ts";
+import { type Limits, remoteAddress } from "../../src/index.ts";
 import { deferred } from "../support/expect.ts";
-import { destroyOpenClients } from "../support/raw-client.ts";
+import { connectRaw, destroyOpenClients } from "../support/raw-client.ts";
 import { guardAgainstUnhandled } from "../support/unhandled.ts";
-import { attachRecord, credentialsOf, SessionRequester, SessionWebSocket } from "./session-client.ts";
-import { attachedOf, setSessions } from "./set-sessions.ts";
+import { attachRecord, credentialsOf, post, SessionRequester, SessionWebSocket } from "./session-client.ts";
+import { attachedOf, messagesOf, setSessions } from "./set-sessions.ts";
 
 guardAgainstUnhandled();
 afterEach(destroyOpenClients);
@@ -192,6 +192,36 @@ describe("the right to a session", () => {
     });
     const socket = await SessionWebSocket.open(port);
     assert.equal((await socket.attach(attachRecord(1))).resumed, false);
+  });
+});
+
+describe("sessions whose messages their server would never take", () => {
+  const attempt = async (t: Parameters<typeof setSessions>[0], most: number, serverLimits: Partial<Limits>) => {
+    const { port, errors } = await setSessions(t, { limits: { maxMessageBytes: most } }, { limits: serverLimits });
+    const client = await connectRaw(port);
+    client.write(post([attachRecord(1, { mode: "poll" })]));
+    const { status } = await client.readResponse();
+    return { status, cause: String(errors[0]?.cause) };
+  };
+
+  it("are refused at the first request, with an error that says which limits do not fit", async (t) => {
+    const { status, cause } = await attempt(t, 100_001, { maxBodyBytes: 132_768 });
+    assert.equal(status, 500);
+    assert.match(cause, /limits.maxMessageBytes of createSessions must be at most .*32768 under its maxBodyBytes, 132768/);
+    assert.equal((await attempt(t, 1001, { maxMessageBytes: 1000 })).status, 500);
+  });
+
+  it("are not where the limits just fit, and a message of that size arrives by a request", async (t) => {
+    const most = 100_000;
+    const limits = { maxBodyBytes: most + 32_768, maxMessageBytes: most };
+    const { port, log } = await setSessions(t, { limits: { maxMessageBytes: most } }, { limits });
+    const http = await SessionRequester.connect(port);
+    const credentials = credentialsOf(attachedOf((await http.ask([attachRecord(1, { mode: "poll" })])).records));
+    const message = "x".repeat(most);
+    const sent = await http.ask([{ type: "send", attach: 1, first: 1, received: 0 }, message], { credentials });
+    assert.equal(sent.status, 200);
+    await log.waitFor("message");
+    assert.deepEqual(messagesOf(log), [message]);
   });
 });
 
