@@ -36,7 +36,8 @@ export type HandlerName =
   | "onPresence"
   | "broadcast"
   | "authorize"
-  | "identify";
+  | "identify"
+  | "expiresAtMs";
 
 /** What `code` of an error can be; `docs/errors.md` tells what to do about each. */
 export type ErrorCode = keyof ErrorDetails;

@@ -95,8 +95,8 @@ export const defaultSessionLimits: SessionLimits = {
   // A client that polls anew does so at once; a phone that changes its network takes a few seconds.
   pollReturnMs: 5_000,
   streamTickMs: 15_000,
-  // A request body of 1 MiB holds it.
-  maxMessageBytes: 1024 * 1024 - requestRoomBytes,
+  // A request body of 1 MiB holds it, and `requestRoomBytes`.
+  maxMessageBytes: 1024 * 1024 - 32 * 1024,
   attachTimeoutMs: 10_000,
   authorizeTimeoutMs: 10_000,
 };

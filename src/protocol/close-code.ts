@@ -23,6 +23,8 @@ export const closeCodes = {
   gap: 4008,
   /** The session was not resumed in time. */
   expired: 4009,
+  /** What the client was let in for is over. The session stays: attach with a new token. */
+  stale: 4010,
   /** The peer broke the protocol. */
   fault: 4500,
   /** The client may not have a session. */

@@ -2,7 +2,7 @@ import { ChannelErrorOf, type ErrorListener, type HandlerName, invalidArgument }
 import { maxOwnerLength } from "../channel/session-limits.ts";
 import { isThenable } from "../channel/mailbox.ts";
 import type { Clock } from "../session/clock.ts";
-import { busy, denied, type Refusal } from "../session/refusal.ts";
+import { busy, denied, type Refusal, stale } from "../session/refusal.ts";
 
 /** Says who makes a request, or that nobody does whom the application knows: nothing, or false. */
 export type Authorize<User> = (
@@ -10,11 +10,17 @@ export type Authorize<User> = (
 ) => User | null | undefined | false | PromiseLike<User | null | undefined | false>;
 
 /** Who attaches. */
-export type Admitted<User> = { readonly user: User; readonly owner: string };
+export type Admitted<User> = {
+  readonly user: User;
+  readonly owner: string;
+  /** When that is over, by the clock on the wall. Undefined: never. */
+  readonly expiresAtMs: number | undefined;
+};
 
 export type AdmissionOptions<User> = {
   readonly authorize: Authorize<User> | undefined;
   readonly identify: ((user: User) => string) | undefined;
+  readonly expiresAtMs: ((user: User) => number | undefined) | undefined;
   readonly clock: Clock;
   readonly timeoutMs: number;
 };
@@ -31,7 +37,7 @@ export class Admission<User> {
   admit(request: Request, report: ErrorListener): Admitted<User> | Refusal | Promise<Admitted<User> | Refusal> {
     const { authorize } = this.#options;
     // Without it there is no user, and undefined is what the type of the attachment says.
-    if (authorize === undefined) return { user: undefined as User, owner: "" };
+    if (authorize === undefined) return { user: undefined as User, owner: "", expiresAtMs: undefined };
     try {
       const answer = authorize(request);
       return isThenable(answer) ? this.#wait(answer, report) : this.#settle(answer, report);
@@ -62,11 +68,29 @@ export class Admission<User> {
     if (answer === undefined || answer === null || answer === false) return denied;
     // What is left of the type once those that mean no are gone.
     const user = answer as User;
+    let owner: string;
     try {
-      return { user, owner: this.#nameOf(user) };
+      owner = this.#nameOf(user);
     } catch (cause) {
       return failed(this.#options.identify === undefined ? "authorize" : "identify", cause, report);
     }
+    try {
+      const expiresAtMs = this.#endOf(user);
+      // The client may have another token by now.
+      return expiresAtMs !== undefined && expiresAtMs <= Date.now() ? stale : { user, owner, expiresAtMs };
+    } catch (cause) {
+      return failed("expiresAtMs", cause, report);
+    }
+  }
+
+  #endOf(user: User): number | undefined {
+    const { expiresAtMs } = this.#options;
+    if (expiresAtMs === undefined) return undefined;
+    const endMs: unknown = expiresAtMs(user);
+    if (endMs === undefined || (typeof endMs === "number" && Number.isFinite(endMs) && endMs >= earliestMs))
+      return endMs;
+    ignoreLate(endMs);
+    throw invalidArgument("what expiresAtMs returns", "milliseconds since 1970, and not seconds, or undefined", endMs);
   }
 
   /** By what the sessions of a user are held apart from those of others. */
@@ -76,11 +100,13 @@ export class Admission<User> {
     if (identify === undefined && user === true) return "";
     if (identify === undefined) return checkName("what authorize returns", userForms, idOf(user), user);
     const name: unknown = identify(user);
-    // It is refused, and so is what it says too late.
-    if (isThenable(name)) Promise.resolve(name).catch(ignore);
+    ignoreLate(name);
     return checkName("what identify returns", nameForm, name);
   }
 }
+
+/** In September 2001: a time before that was given in seconds, as `exp` of a JSON Web Token is (RFC 7519 §4.1.4). */
+const earliestMs = 1e12;
 
 const nameForm = `text of 1 to ${maxOwnerLength} characters`;
 const userForms = `${nameForm}, a finite number, or an object whose id is one, unless identify says who a user is`;
@@ -102,6 +128,7 @@ function failed(handler: HandlerName, cause: unknown, report: ErrorListener): Re
   return denied;
 }
 
-function ignore(): void {
-  // Whoever was asked has failed already.
+/** A promise where none may be is refused at once: what becomes of it must not end the process. */
+function ignoreLate(value: unknown): void {
+  if (isThenable(value)) Promise.resolve(value).catch(() => undefined);
 }

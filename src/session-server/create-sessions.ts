@@ -1,3 +1,4 @@
+import { checkClose } from "../channel/check-close.ts";
 import { checkOptions } from "../channel/check-options.ts";
 import type { HeaderFields } from "../channel/data.ts";
 import { type ErrorListener, invalidArgument } from "../channel/errors.ts";
@@ -32,6 +33,13 @@ export type SessionsOptions<User> = {
    * number, else its `id`.
    */
   readonly identify?: (user: User) => string;
+  /**
+   * When the right of a user to sessions is over, in milliseconds since 1970; undefined: never. It is asked behind each
+   * `authorize`. Then what carries the session ends with 4010, at which the client comes back, with a new token; one that
+   * does not has its session ended as any that stays away. What throws, or returns anything else, refuses the client with
+   * 4501 and is reported. Default: never.
+   */
+  readonly expiresAtMs?: (user: User) => number | undefined;
   /** Bounds that differ from `defaultSessionLimits`. */
   readonly limits?: Partial<SessionLimits>;
   /** Where faults of sessions are reported. Default: where the server reports its own. */
@@ -66,13 +74,24 @@ export type Sessions<User = undefined> = Iterable<SessionChannel<User>> & {
   accepts(request: Request): boolean;
   /** An open session by the id of its channel. */
   get(id: string): SessionChannel<User> | undefined;
+  /**
+   * Closes the open sessions of a user, wherever their clients are, each behind what was sent to it.
+   *
+   * Have `authorize` refuse the user first: nothing else keeps clients from opening new ones.
+   *
+   * @param owner - who it is, as `identify` says it
+   * @param code - as that of `close` of a channel. Default: 1000
+   * @returns how many it closes
+   * @throws ChannelError `INVALID_ARGUMENT` for what is no text, and for a code or a reason that cannot stand in a Close frame
+   */
+  closeUser(owner: string, code?: number, reason?: string): number;
   /** How many sessions are open, those of clients that are away among them. */
   readonly size: number;
 };
 
 const protocolList = `a list of at most ${maxProtocols} different tokens of at most ${maxProtocolLength} characters`;
 const bodyWasRead = "others have read its body: sessions go in front of what parses bodies";
-const optionNames = ["authorize", "identify", "limits", "onError"];
+const optionNames = ["authorize", "identify", "expiresAtMs", "limits", "onError"];
 
 /**
  * Keeps sessions: conversations that outlive their transports.
@@ -84,12 +103,13 @@ const optionNames = ["authorize", "identify", "limits", "onError"];
  */
 export function createSessions<User = undefined>(options: SessionsOptions<User> = {}): Sessions<User> {
   checkOptions("options", options, optionNames);
-  const { authorize, identify, limits = {}, onError } = options;
-  for (const [name, given] of Object.entries({ authorize, identify, onError })) {
+  const { authorize, identify, expiresAtMs, limits = {}, onError } = options;
+  for (const [name, given] of Object.entries({ authorize, identify, expiresAtMs, onError })) {
     if (given !== undefined && typeof given !== "function") throw invalidArgument(name, "a function", given);
   }
   const report = onError === undefined ? undefined : containListener(onError);
-  return sessionsOf(new SessionHost<User>({ limits: resolveSessionLimits(limits), authorize, identify, report }));
+  const resolved = resolveSessionLimits(limits);
+  return sessionsOf(new SessionHost<User>({ limits: resolved, authorize, identify, expiresAtMs, report }));
 }
 
 function sessionsOf<User>(host: SessionHost<User>): Sessions<User> {
@@ -125,6 +145,11 @@ function sessionsOf<User>(host: SessionHost<User>): Sessions<User> {
       return isPreflight(message) || (request.method === "POST" && message.headers[protocolField] !== undefined);
     },
     get: (id) => host.channels.get(id),
+    closeUser(owner, code = 1000, reason = "") {
+      if (typeof owner !== "string" || owner === "") throw invalidArgument("owner", "who a user is, as text", owner);
+      checkClose(code, reason);
+      return host.closeUser(owner, code, reason);
+    },
     get size() {
       return host.channels.size;
     },

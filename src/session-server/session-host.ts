@@ -13,6 +13,7 @@ import type { SessionEvents } from "../session/session-options.ts";
 import type { ServerSession } from "../session/server-session.ts";
 import { SessionRegistry } from "../session/session-registry.ts";
 import { Derived } from "./derived.ts";
+import { Expiries } from "./expiries.ts";
 import { Admission, type Admitted, type Authorize } from "./admission.ts";
 import { type Item, sizeOf } from "./item.ts";
 import { ServerSessionChannel, type SessionTerms, type UseSession } from "./server-session-channel.ts";
@@ -23,6 +24,7 @@ export type HostOptions<User> = {
   readonly limits: SessionLimits;
   readonly authorize: Authorize<User> | undefined;
   readonly identify: ((user: User) => string) | undefined;
+  readonly expiresAtMs: ((user: User) => number | undefined) | undefined;
   /** Undefined: that of the server that accepts. */
   readonly report: ErrorListener | undefined;
 };
@@ -48,10 +50,11 @@ export class SessionHost<User> {
   /** Those that are open, by their ids. */
   readonly channels: Map<string, ServerSessionChannel<User>> = new Map();
   readonly #admission: Admission<User>;
+  readonly #expiries: Expiries;
   readonly #report: ErrorListener | undefined;
   readonly #environments: Derived<Environment>;
 
-  constructor({ limits, authorize, identify, report }: HostOptions<User>) {
+  constructor({ limits, authorize, identify, expiresAtMs, report }: HostOptions<User>) {
     this.limits = limits;
     this.#report = report;
     this.#environments = new Derived((environment) => ({ ...environment, report: report ?? environment.report }));
@@ -60,11 +63,15 @@ export class SessionHost<User> {
     const waits = [ackDelayMs, pongTimeoutMs, streamTickMs, attachTimeoutMs, authorizeTimeoutMs];
     const pollWaits = [limits.pollHoldMs, limits.pollReturnMs];
     // A second tick may be late by a beat that is not much shorter than the time to it.
-    this.clock = new WheelClock(Math.min(4 * secondTickMs, pingIntervalMs, limits.resumeWindowMs, ...waits, ...pollWaits));
-    this.#admission = new Admission({ authorize, identify, clock: this.clock, timeoutMs: authorizeTimeoutMs });
+    this.clock = new WheelClock(
+      Math.min(4 * secondTickMs, pingIntervalMs, limits.resumeWindowMs, ...waits, ...pollWaits),
+    );
+    const { clock } = this;
+    this.#admission = new Admission({ authorize, identify, expiresAtMs, clock, timeoutMs: authorizeTimeoutMs });
+    this.#expiries = new Expiries(clock);
     this.registry = new SessionRegistry<Item, string>({
       limits,
-      clock: this.clock,
+      clock,
       sizeOf,
       createId,
       // As text: a buffer for each hash would take four times its memory.
@@ -84,13 +91,13 @@ export class SessionHost<User> {
   }
 
   /** Gives a transport the session that its client may have. */
-  attach(record: AttachRecord, { user, owner }: Admitted<User>, asking: Asking<User>): void {
+  attach(record: AttachRecord, { user, owner, expiresAtMs }: Admitted<User>, asking: Asking<User>): void {
     const { transport, terms } = asking;
     const { use, protocols } = terms;
     let made: ServerSessionChannel<User> | undefined;
     const opened = (session: ServerSession<Item>): SessionEvents => {
       made = this.#open(session, user, asking);
-      return new ChannelEvents(made, this.channels);
+      return new ChannelEvents(made, session, this);
     };
     const address = addressBlock(ServedRequest.addressOf(asking.request));
     const result = this.registry.attach({ record, owner, address, transport, protocols, opened });
@@ -99,12 +106,29 @@ export class SessionHost<User> {
       return;
     }
     const channel = this.channels.get(result.session.id);
-    channel?.carriedBy(transport, user);
+    if (channel !== undefined) {
+      this.#expiries.set(result.session, expiresAtMs);
+      channel.carriedBy(transport, user);
+    }
     transport.carry(result.attachment, channel);
     // Behind that, so that what it sends finds its way.
     if (made !== undefined) hand(made, use);
     // They have looked at its fields by now, at the latest in `use`.
     ServedRequest.compact(asking.request);
+  }
+
+  /** @returns how many sessions of a user this closes */
+  closeUser(owner: string, code: number, reason: string): number {
+    let count = 0;
+    for (const channel of this.channels.values()) {
+      if (this.registry.ownerOf(channel.id) === owner && channel.close(code, reason)) count += 1;
+    }
+    return count;
+  }
+
+  ended({ id }: ServerSessionChannel<User>, session: ServerSession<Item>): void {
+    this.channels.delete(id);
+    this.#expiries.forget(session);
   }
 
   #open(session: ServerSession<Item>, user: User, { request, environment }: Asking<User>): ServerSessionChannel<User> {
@@ -119,11 +143,13 @@ export class SessionHost<User> {
 /** Tells a channel of its session. One object for each, where functions would be four. */
 class ChannelEvents<User> implements SessionEvents {
   readonly #channel: ServerSessionChannel<User>;
-  readonly #channels: Map<string, ServerSessionChannel<User>>;
+  readonly #session: ServerSession<Item>;
+  readonly #host: SessionHost<User>;
 
-  constructor(channel: ServerSessionChannel<User>, channels: Map<string, ServerSessionChannel<User>>) {
+  constructor(channel: ServerSessionChannel<User>, session: ServerSession<Item>, host: SessionHost<User>) {
     this.#channel = channel;
-    this.#channels = channels;
+    this.#session = session;
+    this.#host = host;
   }
 
   message(message: Message): void {
@@ -139,7 +165,7 @@ class ChannelEvents<User> implements SessionEvents {
   }
 
   closed(end: SessionEnd): void {
-    this.#channels.delete(this.#channel.id);
+    this.#host.ended(this.#channel, this.#session);
     this.#channel.sessionEnded(end);
   }
 }

@@ -29,6 +29,7 @@ const statuses: ReadonlyMap<number, number> = new Map<number, number>([
   [closeCodes.fault, 400],
   [closeCodes.version, 400],
   [closeCodes.denied, 403],
+  [closeCodes.stale, 403],
   [closeCodes.superseded, 409],
   [closeCodes.gap, 409],
   [closeCodes.unknown, 410],

@@ -140,30 +140,33 @@ function refusedFor(peer: Peer, call: () => unknown): void {
   assert.throws(call, (error) => error instanceof Error && error.cause === broken);
 }
 
-eachKind("what throws when it is looked at is not sent: that is the cause of the error [C17, C23]", async (kind, park) => {
-  const peer = await kind.open(park);
-  const store = new MemoryChannelStore();
-  const remembering = new MemoryChannelStore({ history: {} });
-  store.add("group", peer.channel);
-  for (const [what, data] of Object.entries(brokenData)) {
-    // A response that goes on has sent its headers: those of a later send are not looked at.
-    const isSpared = kind.name === "http-streaming" && /^(?:a proxy as the )?headers/.test(what);
-    if (!isSpared) refusedFor(peer, () => peer.channel.send(data as Data));
-  }
-  const brokenOptions = [new Proxy({}, traps), Object.defineProperty({}, "close", { enumerable: true, get: breaks })];
-  for (const options of brokenOptions) {
-    refusedFor(peer, () => peer.channel.send("no", options));
-    refusedFor(peer, () => store.broadcast("group", "no", options));
-  }
-  for (const value of [new Proxy({}, traps), { toJSON: breaks }, { deep: [{ toJSON: breaks }] }]) {
-    refusedFor(peer, () => store.broadcast("group", value));
-    const before = remembering.position("group");
-    refusedFor(peer, () => remembering.broadcast("group", value));
-    assert.deepEqual(remembering.position("group"), before);
-  }
-  for (const value of [new Proxy({}, traps), { valueOf: breaks, toString: breaks }, Symbol("no")]) {
-    refused(peer, () => peer.channel.close(value as number), /^the close code must be /);
-    refused(peer, () => peer.channel.close(1000, value as string), /^the close reason must be /);
-  }
-  await expectIntact(peer);
-});
+eachKind(
+  "what throws when it is looked at is not sent: that is the cause of the error [C17, C23]",
+  async (kind, park) => {
+    const peer = await kind.open(park);
+    const store = new MemoryChannelStore();
+    const remembering = new MemoryChannelStore({ history: {} });
+    store.add("group", peer.channel);
+    for (const [what, data] of Object.entries(brokenData)) {
+      // A response that goes on has sent its headers: those of a later send are not looked at.
+      const isSpared = kind.name === "http-streaming" && /^(?:a proxy as the )?headers/.test(what);
+      if (!isSpared) refusedFor(peer, () => peer.channel.send(data as Data));
+    }
+    const brokenOptions = [new Proxy({}, traps), Object.defineProperty({}, "close", { enumerable: true, get: breaks })];
+    for (const options of brokenOptions) {
+      refusedFor(peer, () => peer.channel.send("no", options));
+      refusedFor(peer, () => store.broadcast("group", "no", options));
+    }
+    for (const value of [new Proxy({}, traps), { toJSON: breaks }, { deep: [{ toJSON: breaks }] }]) {
+      refusedFor(peer, () => store.broadcast("group", value));
+      const before = remembering.position("group");
+      refusedFor(peer, () => remembering.broadcast("group", value));
+      assert.deepEqual(remembering.position("group"), before);
+    }
+    for (const value of [new Proxy({}, traps), { valueOf: breaks, toString: breaks }, Symbol("no")]) {
+      refused(peer, () => peer.channel.close(value as number), /^the close code must be /);
+      refused(peer, () => peer.channel.close(1000, value as string), /^the close reason must be /);
+    }
+    await expectIntact(peer);
+  },
+);

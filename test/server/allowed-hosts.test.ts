@@ -14,7 +14,8 @@ afterEach(destroyOpenClients);
 /** A request by each transport for a host, from a page of the very same. */
 const requests: Readonly<Record<string, (host: string) => Bytes>> = {
   "a WebSocket": (host) => handshakeRequest({ host, headers: { Origin: `http://${host}` } }),
-  "a session over a WebSocket": (host) => handshakeRequest({ host, headers: { "Sec-WebSocket-Protocol": "channelkit.1" } }),
+  "a session over a WebSocket": (host) =>
+    handshakeRequest({ host, headers: { "Sec-WebSocket-Protocol": "channelkit.1" } }),
   "a poll": (host) => `GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`,
   "a stream of a session": (host) => post([attachRecord(1, { mode: "stream" })], { fields: { Host: host } }),
   "polls of a session": (host) =>

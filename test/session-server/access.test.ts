@@ -126,8 +126,8 @@ describe("the right to a session", () => {
 
   for (const [what, user] of Object.entries({
     "no id": { name: "no id" },
-    "NaN": Number.NaN,
-    "Infinity": Infinity,
+    NaN: Number.NaN,
+    Infinity: Infinity,
     "empty text": "",
     "text without end": "x".repeat(1025),
     "an id that is NaN": { id: Number.NaN },
@@ -155,7 +155,7 @@ describe("the right to a session", () => {
   }
 
   for (const [what, name] of Object.entries<unknown>({
-    "nothing": undefined,
+    nothing: undefined,
     "a number": 7,
     "empty text": "",
     "text without end": "x".repeat(1025),
@@ -207,7 +207,10 @@ describe("sessions whose messages their server would never take", () => {
   it("are refused at the first request, with an error that says which limits do not fit", async (t) => {
     const { status, cause } = await attempt(t, 100_001, { maxBodyBytes: 132_768 });
     assert.equal(status, 500);
-    assert.match(cause, /limits.maxMessageBytes of createSessions must be at most .*32768 under its maxBodyBytes, 132768/);
+    assert.match(
+      cause,
+      /limits.maxMessageBytes of createSessions must be at most .*32768 under its maxBodyBytes, 132768/,
+    );
     assert.equal((await attempt(t, 1001, { maxMessageBytes: 1000 })).status, 500);
   });
 

@@ -1,0 +1,209 @@
+import assert from "node:assert/strict";
+import { afterEach, describe, it } from "node:test";
+import { connect } from "../../src/client.ts";
+import { isChannelError } from "../../src/index.ts";
+import { Condition } from "../support/condition.ts";
+import { destroyOpenClients } from "../support/raw-client.ts";
+import { guardAgainstUnhandled } from "../support/unhandled.ts";
+import { attachRecord, credentialsOf, post, SessionRequester, SessionWebSocket } from "./session-client.ts";
+import { attachedOf, setSessions } from "./set-sessions.ts";
+
+guardAgainstUnhandled();
+afterEach(destroyOpenClients);
+
+type User = { readonly id: string; readonly endMs: number | undefined };
+
+const stale = { type: "detach", code: 4010, reason: "stale" } as const;
+
+/** A token is who it is, and for how many milliseconds from its first use it holds; without a number, for ever. */
+function createAuthorize(): (request: Request) => User | undefined {
+  const ends = new Map<string, number>();
+  return ({ headers }) => {
+    const [, token = "", id = "", ms] =
+      /^Bearer (([a-z]+)(\d*)(?:-\d+)?)$/.exec(headers.get("authorization") ?? "") ?? [];
+    if (id === "") return undefined;
+    if (ms === undefined || ms === "") return { id, endMs: undefined };
+    const endMs = ends.get(token) ?? Date.now() + Number(ms);
+    ends.set(token, endMs);
+    return { id, endMs };
+  };
+}
+
+const bearer = (token: string) => ({ fields: { Authorization: `Bearer ${token}` } });
+
+function setUsers(t: Parameters<typeof setSessions>[0], limits: { readonly resumeWindowMs?: number } = {}) {
+  return setSessions<User>(t, { authorize: createAuthorize(), expiresAtMs: ({ endMs }) => endMs, limits });
+}
+
+describe("a right to sessions that is over", () => {
+  it("ends the WebSocket with 4010, and its client goes on with a new token", async (t) => {
+    const { port, channels, sessions } = await setUsers(t);
+    const first = await SessionWebSocket.open(port);
+    const credentials = credentialsOf(await first.attach(attachRecord(1, { token: "ada100" })));
+    channels[0]?.send("in time");
+    assert.equal(await first.next(), "in time");
+    await first.socket.expectClose(4010, { reason: "stale" });
+    channels[0]?.send("meanwhile");
+    const second = await SessionWebSocket.open(port);
+    second.control(attachRecord(2, { ...credentials, token: "ada100" }));
+    await second.socket.expectClose(4010, { reason: "stale" });
+    const third = await SessionWebSocket.open(port);
+    const resumed = await third.attach(attachRecord(3, { ...credentials, received: 1, token: "ada" }));
+    assert.equal(resumed.resumed, true);
+    assert.equal(await third.next(), "meanwhile");
+    assert.equal(sessions.size, 1);
+  });
+
+  it("ends a stream with 4010, and refuses what is sent beside it", async (t) => {
+    const { port, sessions } = await setUsers(t);
+    const down = await SessionRequester.connect(port);
+    const attached = await down.stream([attachRecord(1, { mode: "stream" })], bearer("ada100"));
+    assert.deepEqual(await down.nextRecords(), [stale]);
+    const up = await SessionRequester.connect(port);
+    const credentials = credentialsOf(attached);
+    const sent = await up.ask([{ type: "send", attach: 1, first: 1, received: 0 }, "late"], { credentials });
+    assert.equal(sent.status, 409);
+    assert.equal(sessions.size, 1);
+  });
+
+  it("answers a poll that is held with 4010", async (t) => {
+    const { port, sessions } = await setUsers(t);
+    const http = await SessionRequester.connect(port);
+    const { records } = await http.ask([attachRecord(1, { mode: "poll" })], bearer("ada100"));
+    const credentials = credentialsOf(attachedOf(records));
+    const answer = await http.ask([{ type: "poll", attach: 1, poll: 1, received: 0 }], { credentials });
+    assert.deepEqual([answer.status, answer.records], [403, [stale]]);
+    const resumed = await http.ask([attachRecord(2, { mode: "poll" })], { credentials, ...bearer("ada") });
+    assert.equal(attachedOf(resumed.records).resumed, true);
+    assert.equal(sessions.size, 1);
+  });
+
+  it("is renewed over the same transport before that, without a loss", async (t) => {
+    const { port, channels } = await setUsers(t);
+    const renews = await SessionWebSocket.open(port);
+    const credentials = credentialsOf(await renews.attach(attachRecord(1, { token: "ada200" })));
+    const again = await renews.attach(attachRecord(2, { ...credentials, token: "ada" }));
+    assert.equal(again.resumed, true);
+    const other = await SessionWebSocket.open(port);
+    await other.attach(attachRecord(1, { token: "eve300" }));
+    // Later than the first token was over.
+    await other.socket.expectClose(4010, { reason: "stale" });
+    channels[0]?.send("still here");
+    assert.equal(await renews.next(), "still here");
+  });
+
+  it("ends the session when its client does not come back within the window", async (t) => {
+    const { port, log, sessions } = await setUsers(t, { resumeWindowMs: 100 });
+    const socket = await SessionWebSocket.open(port);
+    await socket.attach(attachRecord(1, { token: "ada100" }));
+    await log.waitFor("close");
+    assert.deepEqual(log.of("close")[0]?.args, ["abnormal", { code: 4009, reason: "expired", wasClean: false }]);
+    assert.equal(sessions.size, 0);
+  });
+
+  it("is renewed by the client, which asks for a token at each attach", async (t) => {
+    const { port, sessions, channels } = await setUsers(t);
+    const condition = new Condition();
+    let asked = 0;
+    const messages: unknown[] = [];
+    const client = connect(`http://127.0.0.1:${port}/`, {
+      token: () => {
+        asked += 1;
+        condition.changed();
+        return asked === 1 ? "ada300" : "ada";
+      },
+    });
+    t.after(() => client.close());
+    client.onReceive((message) => {
+      messages.push(message);
+      condition.changed();
+    });
+    client.send("before");
+    await condition.until(() => (asked > 1 ? asked : undefined), { timeoutMs: 5000, atTimeout: () => assert.fail() });
+    channels[0]?.send("after");
+    await condition.until(() => messages[1], { timeoutMs: 5000, atTimeout: () => assert.fail(String(messages)) });
+    assert.deepEqual(messages, ["before", "after"]);
+    assert.equal(sessions.size, 1);
+  });
+
+  for (const [what, endMs] of Object.entries<unknown>({
+    NaN: Number.NaN,
+    Infinity: Infinity,
+    seconds: Math.floor(Date.now() / 1000) + 60,
+    text: "2100-01-01",
+    null: null,
+    "a promise that is rejected": () => Promise.reject(new Error("down")),
+    "nothing, since it throws": () => assert.fail("down"),
+  })) {
+    it(`is none when expiresAtMs returns ${what}: that refuses the client, and is reported`, async (t) => {
+      const expiresAtMs = (): number => (typeof endMs === "function" ? endMs() : endMs) as number;
+      const { port, errors, sessions } = await setSessions(t, { authorize: () => "ada", expiresAtMs });
+      const socket = await SessionWebSocket.open(port);
+      socket.control(attachRecord(1));
+      await socket.socket.expectClose(4501, { reason: "denied" });
+      assert.deepEqual(
+        errors.map(({ code, details }) => [code, details]),
+        [["HANDLER_FAILED", { handler: "expiresAtMs" }]],
+      );
+      assert.match(String(errors[0]?.cause), /milliseconds since 1970, and not seconds|down/);
+      assert.equal(sessions.size, 0);
+    });
+  }
+});
+
+describe("closeUser", () => {
+  it("closes all sessions of a user, over whatever transport and away, and none of others", async (t) => {
+    const { port, channels, sessions, log } = await setUsers(t);
+    const socket = await SessionWebSocket.open(port);
+    await socket.attach(attachRecord(1, { token: "ada" }));
+    const stream = await SessionRequester.connect(port);
+    await stream.stream([attachRecord(1, { mode: "stream" })], bearer("ada"));
+    const poll = await SessionRequester.connect(port);
+    const polled = await poll.ask([attachRecord(1, { mode: "poll" })], bearer("ada"));
+    const away = await SessionWebSocket.open(port);
+    const credentials = credentialsOf(await away.attach(attachRecord(1, { token: "ada" })));
+    away.control({ type: "detach", code: 1000, reason: "" });
+    await away.socket.expectClose(1000);
+    const other = await SessionWebSocket.open(port);
+    await other.attach(attachRecord(1, { token: "eve" }));
+    channels[0]?.send("last words");
+    poll.client.write(
+      post([{ type: "poll", attach: 1, poll: 1, received: 0 }], {
+        credentials: credentialsOf(attachedOf(polled.records)),
+      }),
+    );
+
+    assert.equal(sessions.closeUser("ada", 4600, "logged out"), 4);
+    const end = { type: "close", code: 4600, reason: "logged out" };
+    assert.equal(await socket.next(), "last words");
+    assert.deepEqual(await socket.next(), end);
+    assert.deepEqual(await stream.nextRecords(), [end]);
+    assert.deepEqual((await poll.answer()).records, [end]);
+    const back = await SessionWebSocket.open(port);
+    await back.attach(attachRecord(2, { ...credentials, token: "ada" }));
+    assert.deepEqual(await back.next(), end);
+    assert.deepEqual(
+      log.of("close").map(({ args }) => args),
+      Array.from({ length: 4 }, () => ["server-close", { code: 4600, reason: "logged out", wasClean: true }]),
+    );
+    assert.equal(sessions.closeUser("ada"), 0);
+    assert.equal(sessions.size, 1);
+    channels[4]?.send("still here");
+    assert.equal(await other.next(), "still here");
+  });
+
+  it("throws for what is no user, and for what cannot stand in a Close frame", async (t) => {
+    const { sessions } = await setUsers(t);
+    const wrong: readonly (readonly unknown[])[] = [
+      [""],
+      [undefined],
+      [{ id: "ada" }],
+      ["ada", 1006],
+      ["ada", 1000, "x".repeat(124)],
+    ];
+    for (const args of wrong) {
+      const call = (): unknown => Reflect.apply(sessions.closeUser, sessions, args);
+      assert.throws(call, (error) => isChannelError(error) && error.code === "INVALID_ARGUMENT");
+    }
+  });
+});
