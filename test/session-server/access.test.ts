@@ -127,7 +127,7 @@ describe("the right to a session", () => {
   for (const [what, user] of Object.entries({
     "no id": { name: "no id" },
     NaN: Number.NaN,
-    Infinity: Infinity,
+    Infinity,
     "empty text": "",
     "text without end": "x".repeat(1025),
     "an id that is NaN": { id: Number.NaN },
@@ -154,16 +154,16 @@ describe("the right to a session", () => {
     });
   }
 
-  for (const [what, name] of Object.entries<unknown>({
-    nothing: undefined,
-    "a number": 7,
-    "empty text": "",
-    "text without end": "x".repeat(1025),
-    "a promise": Promise.resolve("ada"),
+  for (const [what, nameOf] of Object.entries<() => unknown>({
+    nothing: () => undefined,
+    "a number": () => 7,
+    "empty text": () => "",
+    "text without end": () => "x".repeat(1025),
+    "a promise": () => Promise.resolve("ada"),
     "a promise that is rejected": () => Promise.reject(new Error("down")),
   })) {
     it(`is not given when identify returns ${what}, which is reported`, async (t) => {
-      const identify = (): string => (typeof name === "function" ? name() : name) as string;
+      const identify = nameOf as () => string;
       const { port, errors } = await setSessions(t, { authorize: () => ({ id: "ada" }), identify });
       const socket = await SessionWebSocket.open(port);
       socket.control(attachRecord(1));

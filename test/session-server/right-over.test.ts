@@ -126,17 +126,17 @@ describe("a right to sessions that is over", () => {
     assert.equal(sessions.size, 1);
   });
 
-  for (const [what, endMs] of Object.entries<unknown>({
-    NaN: Number.NaN,
-    Infinity: Infinity,
-    seconds: Math.floor(Date.now() / 1000) + 60,
-    text: "2100-01-01",
-    null: null,
+  for (const [what, endMs] of Object.entries<() => unknown>({
+    NaN: () => Number.NaN,
+    Infinity: () => Infinity,
+    seconds: () => Math.floor(Date.now() / 1000) + 60,
+    text: () => "2100-01-01",
+    null: () => null,
     "a promise that is rejected": () => Promise.reject(new Error("down")),
     "nothing, since it throws": () => assert.fail("down"),
   })) {
     it(`is none when expiresAtMs returns ${what}: that refuses the client, and is reported`, async (t) => {
-      const expiresAtMs = (): number => (typeof endMs === "function" ? endMs() : endMs) as number;
+      const expiresAtMs = endMs as () => number;
       const { port, errors, sessions } = await setSessions(t, { authorize: () => "ada", expiresAtMs });
       const socket = await SessionWebSocket.open(port);
       socket.control(attachRecord(1));
@@ -194,15 +194,9 @@ describe("closeUser", () => {
 
   it("throws for what is no user, and for what cannot stand in a Close frame", async (t) => {
     const { sessions } = await setUsers(t);
-    const wrong: readonly (readonly unknown[])[] = [
-      [""],
-      [undefined],
-      [{ id: "ada" }],
-      ["ada", 1006],
-      ["ada", 1000, "x".repeat(124)],
-    ];
-    for (const args of wrong) {
-      const call = (): unknown => Reflect.apply(sessions.closeUser, sessions, args);
+    const wrong = [[""], [undefined], [{ id: "ada" }], ["ada", 1006], ["ada", 1000, "x".repeat(124)]];
+    for (const args of wrong as Parameters<typeof sessions.closeUser>[]) {
+      const call = (): number => sessions.closeUser(...args);
       assert.throws(call, (error) => isChannelError(error) && error.code === "INVALID_ARGUMENT");
     }
   });
