@@ -123,7 +123,7 @@ const traps: ProxyHandler<object> = { get: breaks, has: breaks, ownKeys: breaks,
 /** What throws when it is sent, each in a place of its own. */
 const brokenData: Readonly<Record<string, unknown>> = {
   "a proxy": new Proxy({}, traps),
-  "a proxy of a list": new Proxy([], { ...traps, getPrototypeOf: (): object => Array.prototype }),
+  "a proxy of a list": new Proxy([], { ...traps, getPrototypeOf: () => Array.prototype as unknown[] }),
   "a proxy of bytes": new Proxy(new Uint8Array(3), traps),
   "a getter of the body": Object.defineProperty({}, "body", { enumerable: true, get: breaks }),
   "a getter of the status": Object.defineProperty({ body: "no" }, "status", { enumerable: true, get: breaks }),
