@@ -30,7 +30,7 @@ const unknown = ["authorization", "clientId", "held", "unref"];
 
 /** These the platform has, too, but nothing of the platform that is used here. */
 const ours =
-  /^(after|bytes|detach|ended|events|finish|item|limits|next|pause|released|settings|start|stop|wake|write)$/;
+  /^(after|bytes|detach|ended|events|finish|items?|limits|next|pause|released|settings|start|stop|wake|write)$/;
 
 /** @returns {Promise<void>} */
 export async function bundleClient() {

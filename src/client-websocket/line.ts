@@ -99,7 +99,7 @@ export function createLine(settings: ClientSettings, protocols: readonly string[
       isWaiting = true;
     } else if (status.state === "waiting") {
       // It took the session from itself: a later attach arrived, and the answer to an earlier one came first.
-      if (status.cause.startsWith(`${superseded} `) && status.attempt < mostRaces) return;
+      if (status.cause.startsWith(`${superseded} `) && status.attempt <= mostRaces) return;
       // Whoever has opened it decides whether to try again. Behind the turn in which the ladder sets its next attempt.
       queueMicrotask(() => fail(status.cause));
     }
@@ -158,7 +158,7 @@ export function createLine(settings: ClientSettings, protocols: readonly string[
   const ladder = createLadder(settings, session, tell, (code) => code !== unknown && mayReturn(code));
   watchPlatform(ladder);
   queueMicrotask(() => {
-    if (session.isOver) return;
+    if (isEnded) return;
     isDialled = true;
     ladder.wake();
   });

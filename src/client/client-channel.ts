@@ -100,30 +100,29 @@ export type ClientChannel = {
 
 /** The channel of `connect`. */
 export function createChannel(settings: ClientSettings): ClientChannel {
-  const onReceive = createHandler<Parameters<ClientReceiveHandler>>("onReceive");
-  const onStatus = createHandler<Parameters<StatusHandler>>("onStatus", true);
-  const onClose = createHandler<Parameters<ClientCloseHandler>>("onClose", true);
-  const waiting = new Set<() => void>();
+  const [onReceive, receive] = createHandler<Parameters<ClientReceiveHandler>>("onReceive");
+  const [onStatus, tellStatus] = createHandler<Parameters<StatusHandler>>("onStatus", true);
+  const [onClose, tellClose] = createHandler<Parameters<ClientCloseHandler>>("onClose", true);
+  const waiting: (() => void)[] = [];
 
   function closed({ status, ...detail }: ClientEnd): void {
     watchers.delete(ladder);
     acknowledged();
-    onStatus.tell({ state: "closed", ...detail });
-    onClose.tell(status, { ...detail, wasClean: status !== "abnormal" });
+    tellStatus({ state: "closed", ...detail });
+    tellClose(status, { ...detail, wasClean: status !== "abnormal" });
   }
 
   function acknowledged(): void {
-    for (const resolve of waiting) resolve();
-    waiting.clear();
+    for (const resolve of waiting.splice(0)) resolve();
   }
 
   /** Nothing behind `closed`, though transports go on until the server knows. */
   function tell(status: ClientStatus): void {
-    if (session.isOpen) onStatus.tell(status);
+    if (session.isOpen) tellStatus(status);
   }
 
   const session = createClientSession(settings, createTimer, randomKey, {
-    message: onReceive.tell,
+    message: receive,
     closed,
     acknowledged,
     attached(attached) {
@@ -158,19 +157,19 @@ export function createChannel(settings: ClientSettings): ClientChannel {
     },
     close(code = 1000, reason = "") {
       const isCode = code === 1000 || (Number.isInteger(code) && code >= 3000 && code < 5000);
-      check(isCode, "the close code", "1000, or 3000 to 4999", code);
+      check(isCode, "code", "1000, or 3000 to 4999", code);
       const isReason = typeof reason === "string" && encodeUtf8(reason).length <= 123;
-      check(isReason, "the close reason", "text of at most 123 bytes", reason);
+      check(isReason, "reason", "text of at most 123 bytes", reason);
       return session.close(code, reason);
     },
     async drained() {
       while (session.isOpen && session.bufferedBytes >= settings.softQueuedBytes) {
-        await new Promise<void>((resolve) => waiting.add(resolve));
+        await new Promise<void>((resolve) => waiting.push(resolve));
       }
     },
-    onReceive: onReceive.set,
-    onClose: onClose.set,
-    onStatus: onStatus.set,
+    onReceive,
+    onClose,
+    onStatus,
     explain: ladder.explain,
   };
 }
@@ -179,6 +178,6 @@ function messageOf(data: ClientData): Message {
   if (typeof data === "string") return data;
   check(ArrayBuffer.isView(data) || data instanceof ArrayBuffer, "data", "text or bytes", data);
   // A view has these three, and the other one stands for the whole of itself.
-  const { buffer = data as ArrayBuffer, byteOffset, byteLength } = data as Partial<ArrayBufferView>;
-  return new Uint8Array(buffer, byteOffset, byteLength);
+  const view = data as Partial<ArrayBufferView>;
+  return new Uint8Array(view.buffer ?? (data as ArrayBuffer), view.byteOffset, view.byteLength);
 }

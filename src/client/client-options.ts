@@ -43,58 +43,60 @@ export type ConnectOptions = Partial<ClientLimits> & {
 type HeaderRecord = Readonly<Record<string, string>>;
 
 /** Options and their defaults. */
-export type ClientSettings = Required<Pick<ConnectOptions, "transports" | "fetch">> & {
-  readonly [Name in "token" | "headers" | "credentials" | "WebSocket"]: ConnectOptions[Name] | undefined;
+export type ClientSettings = Required<Pick<ConnectOptions, "transports" | "token" | "fetch">> & {
+  readonly [Name in "headers" | "credentials" | "WebSocket"]: ConnectOptions[Name] | undefined;
 } & ClientLimits & { readonly url: string };
 
 const kinds: readonly ChannelKind[] = ["websocket", "http-streaming", "long-polling"];
 
 /** Checks options and adds what is not given. Throws `INVALID_ARGUMENT` for what cannot be. */
 export function settle(url: string | URL, options: ConnectOptions): ClientSettings {
-  const { WebSocket, location } = globalThis as Platform;
+  const { WebSocket } = globalThis as Platform;
   const settings: Record<string, unknown> = {
     transports: kinds,
-    token: undefined,
+    token: () => undefined,
     headers: undefined,
     credentials: undefined,
     WebSocket,
     fetch,
     ...defaultClientLimits,
   };
-  const names = Object.keys(settings);
   for (const [name, value] of Object.entries(options)) {
-    check(names.includes(name), `the option ${name}`, `one of ${names.join(", ")}`, value);
+    check(name in settings, `the option ${name}`, `one of ${Object.keys(settings).join()}`, value);
     if (value === undefined) continue;
-    const isAmount = typeof settings[name] !== "number" || (typeof value === "number" && value > 0);
-    check(isAmount, name, "a number above 0", value);
-    // The type alone: a token that is given by itself is a secret.
-    check(name !== "token" || typeof value === "function", name, "given a function", typeof value);
+    const type = typeof settings[name];
+    check(type !== "number" || (typeof value === type && (value as number) > 0), name, "a number above 0", value);
+    check(type !== "function" || typeof value === type, name, "a function", typeof value);
+    check(!!addressOf("http://a", { [name]: value }), name, "what fetch takes", value);
     settings[name] = value;
   }
   const transports = settings["transports"] as readonly ChannelKind[];
-  const isArray: boolean = Array.isArray(transports);
-  const isList = isArray && transports.length > 0 && transports.every((kind) => kinds.includes(kind));
-  check(isList, "transports", `some of ${kinds.join(", ")}`, String(transports));
-  if (transports.join() === "websocket") checkWebSocket(settings["WebSocket"]);
-  settings["url"] = addressOf(url, location?.href);
+  // As long as what it has of those that there are: none is unknown, and none stands twice.
+  const isList =
+    Array.isArray(transports) &&
+    transports.length > 0 &&
+    kinds.filter((kind) => transports.includes(kind)).length === transports.length;
+  check(isList, "transports", `some of ${kinds.join()}, each once`, String(transports));
+  if (settings["WebSocket"] || transports.join() === "websocket") checkWebSocket(settings["WebSocket"]);
+  const address = addressOf(url);
+  check(address.startsWith("http"), "the URL", "http: or https:, without a password", url);
+  settings["url"] = address;
   return settings as ClientSettings;
 }
 
 /** What browsers have, and not every other platform. */
-type Platform = { readonly WebSocket?: unknown; readonly location?: { readonly href: string } };
+type Platform = { readonly WebSocket?: unknown };
+
+/** The address of a request of the platform; empty if it makes none with this. */
+function addressOf(url: string | URL, init?: object): string {
+  try {
+    return new Request(url, init).url;
+  } catch {
+    return "";
+  }
+}
 
 /** Throws where there is none to dial with. */
 export function checkWebSocket<Class>(WebSocket: Class | undefined): asserts WebSocket is Class {
-  check(!!WebSocket, "WebSocket", "passed in", WebSocket);
-}
-
-function addressOf(url: string | URL, base: string | undefined): string {
-  let address = "";
-  try {
-    address = new URL(url, base).href;
-  } catch {
-    address = "";
-  }
-  check(address.startsWith("http"), "the URL", "http: or https:", url);
-  return address;
+  check(typeof WebSocket === "function", "WebSocket", "passed in as a class", WebSocket);
 }

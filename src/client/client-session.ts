@@ -21,6 +21,8 @@ export type ClientTransport = Transport & {
   nextOutgoing: number;
   /** The number of the message that comes next. 0 while it attaches again: what comes is about the attach before. */
   nextIncoming: number;
+  /** It is about to ask, which it has some time for. */
+  attaching(): void;
 };
 
 /** Who ended the channel: this side, the server, or neither, since it could not go on. */
@@ -72,8 +74,6 @@ export type ClientSession = {
   /** The answer that was adopted last. It names the session and proves the right to it, in each request over HTTP. */
   readonly answer: AttachedRecord | undefined;
   readonly isOpen: boolean;
-  /** Whether all is said: there is nothing to attach to. */
-  readonly isOver: boolean;
   /** Bytes that are not acknowledged. */
   readonly bufferedBytes: number;
   /** Messages that are not acknowledged, and the end if it was sent. */
@@ -91,8 +91,8 @@ export type ClientSession = {
   attach(transport: ClientTransport): void;
   /** A record that asks for a response with what comes next, over the transport that polls. */
   poll(transport: ClientTransport, poll: number, holdMs?: number): ControlRecord;
-  /** The next item to put on a transport. Undefined: there is none, or another transport carries the session. */
-  next(transport: ClientTransport): Message | CloseRecord | undefined;
+  /** The items to put on a transport, as they are taken: until there are none, or another transport carries the session. */
+  items(transport: ClientTransport): Iterable<Message | CloseRecord>;
   /** Takes what came over a transport, in its order. */
   receive(transport: ClientTransport, record: SessionRecord): void;
   /** A transport ended, whoever ended it. */

@@ -69,7 +69,7 @@ export const createClientSession: CreateClientSession = (limits, createTimer, ne
   }
 
   function acknowledged(number: number): void {
-    if (number > written) fail(fault, `ack of ${number}, ${written} sent`);
+    if (number > written) fail(fault, `ack ${number}`);
     else if (number > peerHas) {
       forget(number - peerHas);
       if (end && queue.length === 0) finish(end, 1000);
@@ -115,13 +115,14 @@ export const createClientSession: CreateClientSession = (limits, createTimer, ne
     // Until the answer it carries nothing: the server does not know what has this number yet.
     lose(transport);
     pending.add(transport);
+    transport.attaching();
     transport.write({
       type: "attach",
       attach: latestAttach,
       received,
       // Closing, it must not open another session.
       key: end && answer ? undefined : key,
-      protocols,
+      ...(protocols && { protocols }),
       // Over HTTP they stand in a header field.
       ...(!transport.mode && answer && { session: answer.session, secret: answer.secret }),
       mode: transport.mode,
@@ -133,12 +134,13 @@ export const createClientSession: CreateClientSession = (limits, createTimer, ne
     const isLatest = record.attach === latestAttach;
     // A late answer over a stream may have been held back by a proxy, as what follows would be.
     if (!isLatest && transport.mode === "stream" && pending.size > 1) return;
-    if (!pending.delete(transport)) return;
+    // What answers nothing that was asked for is no reason to ask again.
+    if (record.attach !== transport.attach || !pending.delete(transport)) return;
     if (isLatest && !record.resumed) restart();
     // Whether the server knows no less than it acknowledged, no more than was sent, and can send what comes next.
     const fits = record.received >= peerHas && record.received <= written && record.first <= received + 1;
     if (isLatest && fits) adopt(transport, record);
-    else if (isLatest && hasGap) fail(fault, "the gap stays");
+    else if (isLatest && hasGap) fail(fault, "gap");
     else {
       hasGap ||= isLatest;
       // This transport works. Whether a later attach arrived is not known: a new one over this settles it.
@@ -152,8 +154,7 @@ export const createClientSession: CreateClientSession = (limits, createTimer, ne
     answer = record;
     hasGap = false;
     key = newKey();
-    if (carrier && carrier !== transport) pending.add(carrier);
-    carrier = undefined;
+    if (carrier) pending.add(carrier);
     supersede();
     acknowledged(record.received);
     if (isOver) return;
@@ -240,9 +241,6 @@ export const createClientSession: CreateClientSession = (limits, createTimer, ne
     get isOpen() {
       return !end;
     },
-    get isOver() {
-      return isOver;
-    },
     get bufferedBytes() {
       return bufferedBytes;
     },
@@ -272,10 +270,13 @@ export const createClientSession: CreateClientSession = (limits, createTimer, ne
       carrier?.wake();
       return true;
     },
-    next(transport) {
-      const item = transport === carrier ? queue[transport.nextOutgoing - peerHas - 1]?.item : undefined;
-      if (item !== undefined) written = Math.max(written, transport.nextOutgoing++);
-      return item;
+    *items(transport) {
+      for (;;) {
+        const next = transport === carrier && queue[transport.nextOutgoing - peerHas - 1];
+        if (!next) return;
+        written = Math.max(written, transport.nextOutgoing++);
+        yield next.item;
+      }
     },
     poll(transport, poll, holdMs) {
       transport.nextIncoming = received + 1;

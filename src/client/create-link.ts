@@ -38,6 +38,11 @@ export function createLink(
         link.detach(lost, String(error));
       }
     },
+    attaching() {
+      timer(settings.attachTimeoutMs, () => {
+        if (session.carrier !== link) link.detach(late, noResponse);
+      });
+    },
     detach(code: number, reason: string) {
       if (isEnded) return;
       isEnded = true;
@@ -47,8 +52,6 @@ export function createLink(
       ended(link, code, reason);
     },
   } as Link;
-  timer(settings.attachTimeoutMs, () => {
-    if (session.carrier !== link) link.detach(late, noResponse);
-  });
+  link.attaching();
   return link;
 }

@@ -2,11 +2,11 @@ import type { ErrorDetails } from "../channel/errors.ts";
 import { check, misuse } from "./misuse.ts";
 
 /** The one handler of a sort that a channel has, or will have. */
-export type HandlerSlot<Told extends readonly unknown[]> = {
+export type HandlerSlot<Told extends readonly unknown[]> = readonly [
   /** Throws for what is no function, and the second time. */
-  readonly set: (handler: (...told: Told) => unknown) => void;
-  readonly tell: (...told: Told) => void;
-};
+  set: (handler: (...told: Told) => unknown) => void,
+  tell: (...told: Told) => void,
+];
 
 /** @param isLate - a handler that is set late is told what was told last; else what comes without one is dropped */
 export function createHandler<Told extends readonly unknown[]>(
@@ -28,13 +28,12 @@ export function createHandler<Told extends readonly unknown[]>(
     }
   }
 
-  return {
-    tell,
-    set(given) {
-      check(typeof given === "function", name, "a function", given);
-      if (handler) throw misuse("HANDLER_ALREADY_SET", `${name} is set already`, { handler: name });
-      handler = given;
-      if (last) tell(...last);
-    },
-  };
+  function set(given: (...told: Told) => unknown): void {
+    check(typeof given === "function", name, "a function", given);
+    if (handler) throw misuse("HANDLER_ALREADY_SET", `${name} is set already`, { handler: name });
+    handler = given;
+    if (last) tell(...last);
+  }
+
+  return [set, tell];
 }

@@ -13,78 +13,76 @@ const streamSilenceMs = 20_000;
 const slackMs = 10_000;
 const heldBack = "held back";
 
-/** One request. @returns why it failed; empty: it did not */
-export type Request = (signal: AbortSignal, body: BodyPart[], isAttach?: boolean) => Promise<string>;
-
-export function createRequests(link: Link): Request {
-  const { settings, session } = link;
-  // Where there is nothing to leave it for, a stream in lumps is better than none.
-  const isWatched = link.mode === "stream" && settings.transports.at(-1) !== link.kind;
-  return async (signal, body, isAttach = false) => {
-    const { fetch, headers } = settings;
-    const { answer } = session;
-    let silenceMs = !isAttach && answer ? answer.pollHoldMs + slackMs : streamSilenceMs;
-    let cause = noResponse;
-    let answeredAtMs = 0;
-    const timer = createTimer();
-    const stop = (): void => timer();
-    const heard = (): void => timer(silenceMs, () => link.detach(silent, cause));
-    /** Whether a stream goes on is seen by when its second tick comes. */
-    const watch = (type: ControlRecord["type"] | undefined): void => {
-      if (type === "attached") {
-        answeredAtMs = now();
-        cause = heldBack;
-        silenceMs = secondTickMs + secondTickSlackMs + answeredAtMs - link.dialledAtMs;
-      } else if (type === "tick") {
-        if (now() - answeredAtMs < lumpMs) link.detach(silent, heldBack);
-        cause = noResponse;
-        silenceMs = streamSilenceMs;
-      }
-    };
-    // The response of a fetch that was aborted may never end.
-    signal.addEventListener("abort", stop);
-    try {
-      heard();
-      const bearer = isAttach && (await settings.token?.());
-      // Not called as a method of the settings, which one of a browser refuses.
-      const response = await fetch(settings.url, {
-        method: "POST",
-        body: new Blob(body),
-        headers: {
-          ...(typeof headers === "function" ? await headers() : headers),
-          "content-type": "application/octet-stream",
-          [protocolField]: protocolVersion,
-          ...(answer && { [sessionField]: encodeCredentials(answer) }),
-          ...(bearer && { authorization: `Bearer ${bearer}` }),
-        },
-        // Undefined is as good as its default, though the type does not say so.
-        credentials: settings.credentials as NonNullable<typeof settings.credentials>,
-        // What the session is proved with is for this server and for no other.
-        redirect: "error",
-        signal,
-      });
-      let failure = `status ${response.status}`;
-      const read = createRecordReader(settings.maxReceivedBytes, (record) => {
-        failure = "";
-        if (signal.aborted) return;
-        if (isWatched) watch((record as Partial<ControlRecord>).type);
-        session.receive(link, record);
-      });
-      const reader = (response.body as ReadableStream<Uint8Array>).getReader();
-      for (;;) {
-        const { value } = await reader.read();
-        if (!value) return failure;
-        const fault = read(value);
-        // An error page of whatever stands in front of the server has a status, and no record.
-        if (fault) return failure || fault;
-        // Behind it, since what has come may change how long the silence may be.
-        if (!signal.aborted) heard();
-      }
-    } catch (error) {
-      return String(error);
-    } finally {
-      stop();
-      signal.removeEventListener("abort", stop);
+/**
+ * Makes a request.
+ *
+ * @param signal - ends it
+ * @returns why it failed; empty: it did not
+ */
+export async function request(link: Link, signal: AbortSignal, body: BodyPart[], isAttach = false): Promise<string> {
+  const { settings, session, mode } = link;
+  const { fetch, headers } = settings;
+  const { answer } = session;
+  let silenceMs = !isAttach && answer ? answer.pollHoldMs + slackMs : streamSilenceMs;
+  let failure = "";
+  /** Of a stream whose second tick is waited for. */
+  let answeredAtMs = 0;
+  const timer = createTimer();
+  const stop = (): void => timer();
+  const heard = (): void => timer(silenceMs, () => link.detach(silent, answeredAtMs ? heldBack : noResponse));
+  /** Whether a stream goes on is seen by when its second tick comes. */
+  const watch = (type: ControlRecord["type"] | undefined): void => {
+    if (type === "attached") {
+      answeredAtMs = now();
+      silenceMs = secondTickMs + secondTickSlackMs + answeredAtMs - link.dialledAtMs;
+    } else if (type === "tick") {
+      if (now() - answeredAtMs < lumpMs) link.detach(silent, heldBack);
+      answeredAtMs = 0;
+      silenceMs = streamSilenceMs;
     }
   };
+  // The response of a fetch that was aborted may never end.
+  signal.addEventListener("abort", stop);
+  try {
+    heard();
+    const bearer = isAttach && (await settings.token());
+    // Not called as a method of the settings, which one of a browser refuses.
+    const response = await fetch(settings.url, {
+      method: "POST",
+      body: new Blob(body),
+      headers: {
+        ...Object.fromEntries(new Headers(typeof headers === "function" ? await headers() : headers)),
+        "content-type": "application/octet-stream",
+        [protocolField]: protocolVersion,
+        ...(answer && { [sessionField]: encodeCredentials(answer) }),
+        ...(bearer && { authorization: `Bearer ${bearer}` }),
+      },
+      // Undefined is as good as its default, though the type does not say so.
+      credentials: settings.credentials as NonNullable<typeof settings.credentials>,
+      // What the session is proved with is for this server and for no other.
+      redirect: "error",
+      signal,
+    });
+    failure = `status ${response.status} `;
+    const read = createRecordReader(link, (record) => {
+      failure = "";
+      if (signal.aborted) return;
+      // Where there is nothing to leave it for, a stream in lumps is better than none.
+      if (mode === "stream" && settings.transports.at(-1) !== link.kind) watch((record as Partial<ControlRecord>).type);
+      session.receive(link, record);
+    });
+    const reader = (response.body as ReadableStream<Uint8Array>).getReader();
+    for (;;) {
+      const { value } = await reader.read();
+      if (!value) return failure;
+      read(value);
+      // Behind it, since what has come may change how long the silence may be.
+      if (!signal.aborted) heard();
+    }
+  } catch (error) {
+    return failure + String(error);
+  } finally {
+    stop();
+    signal.removeEventListener("abort", stop);
+  }
 }

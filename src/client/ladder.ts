@@ -42,7 +42,7 @@ export function createLadder(
   canReturn: (code: number) => boolean = mayReturn,
 ): Ladder {
   const { transports } = settings;
-  const downgrades = createDowngrades(settings);
+  const [first, remember] = createDowngrades(settings);
   /** What is dialled or carries the session. */
   const links = new Set<Link>();
   const timeline: TimelineEntry[] = [];
@@ -50,12 +50,14 @@ export function createLadder(
   /** Which transport carries the session, counted from the best. None does: one more than there are. */
   let level = transports.length;
   /** The transport that is dialled next. */
-  let next = downgrades.first();
+  let next = first();
   let kind = transports[0] as ChannelKind;
-  let failures = 0;
+  /** The number of what is dialled now, among those that failed in a row. 0: none, since what carried the session worked. */
+  let attempt = 1;
   let climbMs = 0;
   /** What the last transport took to answer. */
   let answerMs = 0;
+  /** 0: nothing has carried the session since the last wait. */
   let carriesSinceMs = 0;
   let isPaused = false;
   let lastCause = "";
@@ -69,12 +71,12 @@ export function createLadder(
   }
 
   function dial(): void {
-    next = downgrades.first();
+    next = first();
     dialNext();
   }
 
   function wake(isKept = false): void {
-    isPaused = isKept;
+    isPaused = false;
     if (isKept) stop(1000, "");
     else if (links.size === 0) dial();
     // The answer to a request says nothing of another one, which waits for what comes.
@@ -83,6 +85,7 @@ export function createLadder(
   }
 
   function stop(code: number, reason: string): void {
+    isPaused = true;
     leaving();
     for (const link of links) link.detach(code, reason);
     // Behind that, since whoever is left lets the next one be dialled later.
@@ -95,14 +98,14 @@ export function createLadder(
     note(link.kind, "left", lastCause);
     if (link === carrier) {
       // One that ends as soon as it is there has failed, too: a server that closes each session, or a body too large for it.
-      if (now() - carriesSinceMs > healthyMs) failures = 0;
+      if (now() - carriesSinceMs > healthyMs) attempt = 0;
       // A stream that is held back works no better when it is dialled again.
-      if (code === silent && link.mode === "stream") downgrades.remember(level + 1);
+      if (code === silent && link.mode === "stream") remember(level + 1);
       carrier = undefined;
       next = level = transports.length;
       if (links.size > 0) {
         // Most often it ended because the server has got the attach of another one, whose answer is on its way.
-        next = downgrades.first();
+        next = first();
         dialLater();
         return;
       }
@@ -120,7 +123,7 @@ export function createLadder(
 
   function goOn(): void {
     // One at a time is tried beside what carries the session.
-    if (session.isOver || isPaused || (carrier && links.size > 1)) return;
+    if (isPaused || (carrier && links.size > 1)) return;
     if (next < level) dialNext();
     else if (links.size === 0) wait();
     else if (carrier && level > 0) climbLater();
@@ -132,9 +135,10 @@ export function createLadder(
     if (!nextKind) return;
     next += 1;
     if (!carrier) {
+      attempt ||= 1;
       kind = nextKind;
       dialLater();
-      tell({ state: "connecting", kind, attempt: failures + 1 });
+      tell({ state: "connecting", kind, attempt });
     }
     open(nextKind);
   }
@@ -158,18 +162,20 @@ export function createLadder(
 
   function wait(): void {
     // Nothing is left but to say that it is closed. It is tried once, and not at all where nobody knows of the session.
-    const isTried = failures > 0 || !session.answer;
-    if (failures >= settings.maxAttempts || (isTried && !session.isOpen && session.unacknowledged === 1)) {
+    const isTried = carriesSinceMs === 0;
+    if (attempt >= settings.maxAttempts || (isTried && !session.isOpen && session.unacknowledged === 1)) {
       session.fail(lost, lastCause);
       return;
     }
     // Whatever was remembered, it does not work either.
-    if (failures > 0) downgrades.remember(0);
+    if (isTried) remember(0);
     // Full jitter: clients that lost their server together do not come back together.
     const retryInMs =
-      Math.min(settings.maxReconnectDelayMs, settings.reconnectDelayMs * 2 ** failures) * randomFraction();
-    tell({ state: "waiting", attempt: failures, retryInMs, cause: lastCause });
-    failures += 1;
+      Math.min(settings.maxReconnectDelayMs, settings.reconnectDelayMs * 2 ** (attempt && attempt - 1)) *
+      randomFraction();
+    tell({ state: "waiting", attempt, retryInMs, cause: lastCause });
+    attempt += 1;
+    carriesSinceMs = 0;
     later(retryInMs, dial);
   }
 
@@ -196,7 +202,7 @@ export function createLadder(
       carriesSinceMs = now();
       answerMs = carriesSinceMs - carrier.dialledAtMs;
       next = level = transports.indexOf(kind);
-      downgrades.remember(level);
+      remember(level);
       if (level === 0) climbMs = 0;
       note(kind, "carries");
       goOn();

@@ -28,11 +28,11 @@ function listen(): void {
   // Node must not stay for it.
   (timer as Timer).unref?.();
   for (const event of ["online", "pagehide", "pageshow", "resume"]) {
-    const tell = ({ type, persisted }: PageEvent): void => {
+    const tell = ({ persisted }: PageEvent): void => {
       for (const watcher of watchers) {
         // What was open when the page was frozen may be dead, and not say so: Chromium reads some streams no further.
         // The page may be kept and shown again: one with a connection is not kept.
-        if (persisted !== false) watcher.wake(type === "pagehide");
+        if (persisted !== false) watcher.wake(event === "pagehide");
       }
     };
     // On its way down, since the last one is for the document.

@@ -1,6 +1,7 @@
-import type { ControlRecord } from "../protocol/control-record.ts";
 import { mostHeaderBytes, type SessionRecord } from "../protocol/record-codec.ts";
 import { readUtf8 } from "../protocol/utf-8.ts";
+import type { Link } from "./link.ts";
+import { readControl } from "./read-control.ts";
 
 /** A whole header: at most so many characters. */
 const header = /^([tbc])(\d{1,10}):/;
@@ -12,13 +13,9 @@ export const noBytes: Uint8Array<ArrayBuffer> = new Uint8Array(0);
  *
  * Not the decoder of servers, which is made for speed and for peers that are not trusted.
  *
- * @returns takes the next bytes, and returns what is wrong with them: nothing more may come then. Throws for text and
- *   JSON that is none
+ * @returns takes the next bytes, and throws for those that are no records: nothing more may come then
  */
-export function createRecordReader(
-  maxRecordBytes: number,
-  take: (record: SessionRecord) => void,
-): (chunk: Uint8Array) => string | undefined {
+export function createRecordReader(link: Link, take: (record: SessionRecord) => void): (chunk: Uint8Array) => void {
   /** What has come of a record that is not complete: the first of these bytes. */
   let held = noBytes;
   let heldBytes = 0;
@@ -36,18 +33,19 @@ export function createRecordReader(
       const text = String.fromCharCode(...rest.subarray(0, mostHeaderBytes));
       const [whole = "", kind, digits] = header.exec(text) ?? [];
       const payloadBytes = Number(digits);
-      if (payloadBytes > maxRecordBytes || (!whole && text.length === mostHeaderBytes)) return `no record: ${text}`;
+      if (payloadBytes > link.settings.maxReceivedBytes || (!whole && text.length === mostHeaderBytes)) {
+        throw new Error(`no record: ${text}`);
+      }
       const end = whole.length + payloadBytes;
       // Not a number, where the header is not complete.
       if (!(end <= rest.length)) break;
       const payload = rest.slice(whole.length, end);
       start += end;
-      if (kind === "b") take(payload);
-      else take(kind === "t" ? readUtf8(payload) : (JSON.parse(readUtf8(payload)) as ControlRecord));
+      const record = kind === "b" ? payload : kind === "t" ? readUtf8(payload) : readControl(link, readUtf8(payload));
+      if (record !== undefined) take(record);
     }
     // A large record is not kept beyond itself.
     if (start > 0) held = held.slice(start, bytes);
     heldBytes = bytes - start;
-    return undefined;
   };
 }

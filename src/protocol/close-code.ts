@@ -42,6 +42,7 @@ export const silent: CloseCodes["silent"] = 4002;
 export const unknown: CloseCodes["unknown"] = 4005;
 export const late: CloseCodes["late"] = 4007;
 export const fault: CloseCodes["fault"] = 4500;
+export const tooBig: CloseCodes["tooBig"] = 4503;
 
 /** Not a code of a Close frame: a transport ended without one (RFC 6455 §7.1.5). */
 export const lost = 1006;

@@ -58,7 +58,7 @@ describe("a client that is offline", () => {
     const { log, channel } = dial(t, "http://127.0.0.1:9", {
       reconnectDelayMs: 4,
       maxReconnectDelayMs: 16,
-      maxAttempts: 4,
+      maxAttempts: 5,
     });
     const { args } = await log.waitFor("close");
     assert.equal(args[0], "abnormal");
@@ -66,13 +66,34 @@ describe("a client that is offline", () => {
     const waits = log.of("waiting").map((entry) => entry.args[0] as Extract<ClientStatus, { state: "waiting" }>);
     assert.deepEqual(
       waits.map(({ attempt }) => attempt),
-      [0, 1, 2, 3],
+      [1, 2, 3, 4],
     );
     for (const [index, { retryInMs, cause }] of waits.entries()) {
       assert.ok(retryInMs >= 0 && retryInMs <= Math.min(16, 4 * 2 ** index));
       assert.match(cause, /^1006 /);
     }
     assert.equal(channel.isOpen, false);
+  });
+
+  it("makes one attempt where it may make one", async (t) => {
+    const { log, channel } = dial(t, "http://127.0.0.1:9", { maxAttempts: 1 });
+    await log.waitFor("close");
+    assert.deepEqual(log.of("waiting"), []);
+    assert.equal(channel.explain().filter(({ event }) => event === "dialled").length, 3);
+  });
+
+  it("says that it is closed when it can, though it had failed to dial before", async (t) => {
+    const { proxy, log } = await setSite(t);
+    proxy.set({ type: "refuse" });
+    const client = dial(t, proxy.url, { transports: ["websocket"], reconnectDelayMs: 10, resumeWindowMs: 10_000 });
+    await client.log.waitFor("waiting");
+    proxy.clear();
+    await client.log.waitFor("open", { timeoutMs: 5000 });
+    proxy.set({ type: "half-open" });
+    client.channel.close(4600, "enough");
+    proxy.clear();
+    proxy.cut();
+    assert.deepEqual((await log.waitFor("close")).args[1], { code: 4600, reason: "enough", wasClean: true });
   });
 
   it("is over at once when it is closed before it was ever connected", async (t) => {
@@ -203,7 +224,7 @@ describe("a client tells", () => {
   });
 
   it("a bounded story of its attempts", async (t) => {
-    const options = { reconnectDelayMs: 1, maxReconnectDelayMs: 1, maxAttempts: 18 };
+    const options = { reconnectDelayMs: 1, maxReconnectDelayMs: 1, maxAttempts: 17 };
     const { log, channel } = dial(t, "http://127.0.0.1:9", options);
     await log.waitFor("close", { timeoutMs: 10_000 });
     const story = channel.explain();
@@ -224,6 +245,14 @@ describe("misuse of a client", () => {
       /transports must be/,
     ],
     ["no transports", (as) => connect("http://a/", as({ transports: [] })), /transports must be/],
+    ["a transport twice", (as) => connect("http://a/", as({ transports: ["websocket", "websocket"] })), /each once/],
+    ["a token that is none", (as) => connect("http://a/", as({ token: "t" })), /token must be a function/],
+    ["a fetch that is none", (as) => connect("http://a/", as({ fetch: 1 })), /fetch must be a function/],
+    ["a WebSocket that is none", (as) => connect("http://a/", as({ WebSocket: {} })), /WebSocket must be/],
+    ["credentials of another sort", (as) => connect("http://a/", as({ credentials: "yes" })), /credentials must be/],
+    ["header fields that are none", (as) => connect("http://a/", as({ headers: "x: y" })), /headers must be/],
+    ["a header field that cannot be", (as) => connect("http://a/", as({ headers: { "x y": "z" } })), /headers must be/],
+    ["a password in the address", () => connect("http://ada:secret@a/"), /^(?!.*secret).*the URL must be/],
     ["a limit that is none", (as) => connect("http://a/", as({ maxQueuedBytes: "1" })), /maxQueuedBytes must be/],
   ];
   for (const [name, misuse, text] of misuses) {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { getEventListeners, once } from "node:events";
-import { createServer } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describe, it, type TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
@@ -9,6 +9,7 @@ import { createListeners, createSessions } from "../../src/index.ts";
 import type { AttachedRecord, AttachRecord, ControlRecord } from "../../src/protocol/control-record.ts";
 import { subprotocol } from "../../src/protocol/http-fields.ts";
 import { setServer } from "../server/set-server.ts";
+import type { Recorder } from "../support/recorder.ts";
 import { guardAgainstUnhandled } from "../support/unhandled.ts";
 import { dial, setSite } from "./site.ts";
 
@@ -16,7 +17,7 @@ guardAgainstUnhandled();
 
 const onlyWebSocket = ["websocket"] as const;
 
-type Say = (record: ControlRecord) => void;
+type Say = (record: ControlRecord | Readonly<Record<string, unknown>>) => void;
 
 /** A server of WebSockets that says what a test wants it to, behind each attach. */
 async function setLiar(t: TestContext, answer: (attach: AttachRecord, say: Say) => void) {
@@ -37,6 +38,45 @@ async function setLiar(t: TestContext, answer: (attach: AttachRecord, say: Say) 
     });
   });
   return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/` };
+}
+
+type Front = {
+  /** What stands between answers a request by itself. */
+  readonly request?: (asked: IncomingMessage, answer: ServerResponse) => boolean;
+  readonly upgrade?: (socket: WebSocket) => void;
+};
+
+/** A server behind something that answers some of what comes in its place. */
+async function setFront(t: TestContext, { request: take, upgrade }: Front): Promise<string> {
+  const sessions = createSessions();
+  const { request, stop } = createListeners((asked) => sessions.accept(asked, () => undefined));
+  const gate = new WebSocketServer({ noServer: true, handleProtocols: () => subprotocol });
+  const server = createServer((asked, answer) => {
+    if (take?.(asked, answer) !== true) request(asked, answer);
+  });
+  server.on("upgrade", (asked, socket, head) => {
+    gate.handleUpgrade(asked, socket, head, (opened) => upgrade?.(opened));
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.after(async () => {
+    await stop({ timeoutMs: 0 });
+    server.close();
+    server.closeAllConnections();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+}
+
+/** With which code a client ends. */
+async function codeOf(log: Recorder): Promise<unknown> {
+  const { args } = await log.waitFor("close");
+  return (args[1] as { readonly code: number }).code;
+}
+
+/** Why a client waits. */
+async function causeOf(log: Recorder): Promise<string> {
+  const { args } = await log.waitFor("waiting");
+  return (args[0] as { readonly cause: string }).cause;
 }
 
 function attachedTo({ attach }: AttachRecord): AttachedRecord {
@@ -84,7 +124,7 @@ describe("a client", () => {
     const url = `http://127.0.0.1:${port}/`;
     const { log } = dial(t, url, { transports: onlyWebSocket, maxAttempts: 3, reconnectDelayMs: 5 });
     await log.waitFor("close", { timeoutMs: 5000 });
-    assert.equal(opened, 4);
+    assert.equal(opened, 3);
   });
 
   it("tells nothing behind its end, though its last messages still have to leave", async (t) => {
@@ -108,23 +148,106 @@ describe("a client", () => {
     assert.equal(log.of("connecting").length, 1);
   });
 
-  it("passes by what closes its WebSocket for its own reasons before any answer", async (t) => {
-    const sessions = createSessions();
-    const { request, stop } = createListeners((asked) => sessions.accept(asked, () => undefined));
-    const gate = new WebSocketServer({ noServer: true, handleProtocols: () => subprotocol });
-    const server = createServer(request).listen(0, "127.0.0.1");
-    server.on("upgrade", (asked, socket, head) => {
-      gate.handleUpgrade(asked, socket, head, (opened) => opened.close(1008, "policy"));
+  const strangers: Readonly<Record<string, (socket: WebSocket) => void>> = {
+    "closes its WebSocket for its own reasons": (socket) => socket.close(1008, "policy"),
+    "sends over its WebSocket what is no record": (socket) => {
+      socket.send(Buffer.alloc(0));
+      socket.send("<html>");
+    },
+  };
+  for (const [what, act] of Object.entries(strangers)) {
+    it(`passes by what ${what} before any answer`, async (t) => {
+      const url = await setFront(t, { upgrade: act });
+      const { channel, log } = dial(t, url);
+      await log.waitFor("open");
+      assert.equal(channel.kind, "http-streaming");
     });
-    await once(server, "listening");
-    t.after(async () => {
-      await stop({ timeoutMs: 0 });
-      server.close();
-      server.closeAllConnections();
+  }
+
+  for (const kind of ["http-streaming", "long-polling"] as const) {
+    it(`ends with 4503 where something between takes no message of this size, over ${kind}`, async (t) => {
+      const url = await setFront(t, {
+        request: (asked, answer) => {
+          if (Number(asked.headers["content-length"] ?? 0) < 1000) return false;
+          answer.writeHead(413, { "content-type": "text/html" }).end("<html>Request Entity Too Large</html>");
+          return true;
+        },
+      });
+      const { channel, log } = dial(t, url, { transports: [kind], reconnectDelayMs: 5 });
+      await log.waitFor("open");
+      channel.send("x".repeat(2000));
+      const [status, detail] = (await log.waitFor("close")).args as [string, { code: number; reason: string }];
+      assert.equal(status, "abnormal");
+      assert.equal(detail.code, 4503);
+      assert.match(detail.reason, /^status 413/);
     });
-    const { channel, log } = dial(t, `http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+  }
+
+  it("asks once where each answer is one to an attach that there never was", async (t) => {
+    let attaches = 0;
+    const { url } = await setLiar(t, (attach, say) => {
+      attaches += 1;
+      say({ ...attachedTo(attach), attach: attach.attach + 1 });
+    });
+    const { log } = dial(t, url, { transports: onlyWebSocket, attachTimeoutMs: 200, reconnectDelayMs: 60_000 });
+    assert.match(await causeOf(log), /^4007/);
+    assert.equal(attaches, 1);
+  });
+
+  const wrong: readonly object[] = [
+    ...[0.5, "1", -1, null].map((received) => ({ type: "ack", received })),
+    { type: "goaway", afterMs: -1 },
+    { type: "close", code: "4100", reason: "" },
+    { received: 1 },
+    [],
+  ];
+  for (const record of wrong) {
+    it(`ends by what carries it with a fault when ${JSON.stringify(record)} comes`, async (t) => {
+      const { url } = await setLiar(t, (attach, say) => {
+        say(attachedTo(attach));
+        say(record as Readonly<Record<string, unknown>>);
+      });
+      const { log } = dial(t, url, { transports: onlyWebSocket });
+      assert.equal(await codeOf(log), 4500);
+      const json = JSON.stringify(record);
+      const stream = await setFront(t, {
+        request: (_asked, answer) => {
+          const attached = JSON.stringify(attachedTo({ type: "attach", attach: 1, received: 0 }));
+          answer.writeHead(200).write(`c${attached.length}:${attached}c${json.length}:${json}`);
+          return true;
+        },
+      });
+      const other = dial(t, stream, { transports: ["http-streaming"] });
+      assert.equal(await codeOf(other.log), 4500);
+    });
+  }
+
+  const answers = [
+    { received: -1 },
+    { first: 0.5 },
+    { pingIntervalMs: "1" },
+    { pollHoldMs: null },
+    { maxMessageBytes: 1.5 },
+  ];
+  for (const part of answers) {
+    it(`leaves a transport whose answer has ${JSON.stringify(part)}`, async (t) => {
+      const { url } = await setLiar(t, (attach, say) => say({ ...attachedTo(attach), ...part }));
+      const { log } = dial(t, url, { transports: onlyWebSocket, reconnectDelayMs: 60_000 });
+      assert.match(await causeOf(log), new RegExp(`^1006 Error: wrong ${Object.keys(part)[0]}$`));
+    });
+  }
+
+  it("gives each attach its time, also over a transport that has taken some", async (t) => {
+    const { url } = await setLiar(t, (attach, say) => void delay(300).then(() => say(attachedTo(attach))));
+    // The poll is refused at once, and makes the first attach one that is not the latest: the second is answered at 600 ms.
+    const { channel, log } = dial(t, url, {
+      transports: ["websocket", "long-polling"],
+      fallbackDelayMs: 50,
+      attachTimeoutMs: 450,
+    });
     await log.waitFor("open");
-    assert.equal(channel.kind, "http-streaming");
+    const dialled = channel.explain().flatMap(({ kind, event }) => (event === "dialled" ? [kind] : []));
+    assert.deepEqual(dialled, ["websocket", "long-polling"]);
   });
 
   it("leaves no listener on the signal of a link for each of its requests", async (t) => {

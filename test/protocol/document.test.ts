@@ -41,7 +41,7 @@ describe("PROTOCOL.md", () => {
     talk.clock.advance(25_000);
     talk.server.close(4600, "room closed");
     transport.drain();
-    assert.ok(talk.client.isOver);
+    assert.ok(!talk.client.isOpen);
     assert.equal(talk.registry.size, 0);
     assert.equal(talk.text, exampleOf("WebSocket"));
   });
@@ -240,9 +240,7 @@ class Talk {
       first: attachment.nextOutgoing,
       received: this.client.takeReceived(),
     } as const;
-    const sent: Numbered[] = [];
-    for (let item = this.client.next(attachment); item !== undefined; item = this.client.next(attachment))
-      sent.push(item);
+    const sent: readonly Numbered[] = [...this.client.items(attachment)];
     this.#request([head, ...sent]);
     this.server.receiveBatch(this.server.attachment!, head, sent);
     this.#respond([{ type: "ack", received: this.server.takeReceived() }]);

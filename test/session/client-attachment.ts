@@ -33,7 +33,12 @@ export class ClientAttachment implements ClientTransport {
   }
 
   next(): Message | CloseRecord | undefined {
-    return this.#session.next(this);
+    for (const item of this.#session.items(this)) return item;
+    return undefined;
+  }
+
+  attaching(): void {
+    // Time passes when a test wants it to.
   }
 
   receive(record: SessionRecord): void {

@@ -30,6 +30,7 @@ export class ModelClient {
   readonly #dialled = new Set<Dialled>();
   /** The next attach has a secret that is none. */
   isTampering = false;
+  #isOver = false;
 
   constructor(options: ModelClientOptions) {
     this.options = options;
@@ -48,6 +49,7 @@ export class ModelClient {
         acknowledged: () => undefined,
         attached: (attached) => oracle.clientAttached(attached, this.session.answer?.session ?? ""),
         released: (code) => {
+          this.#isOver = true;
           for (const dialled of this.#dialled) dialled.detach(code);
         },
         goaway: () => undefined,
@@ -56,7 +58,7 @@ export class ModelClient {
   }
 
   dial(kind: "websocket" | AttachMode = this.options.random.pick(["websocket", "stream", "poll"])): void {
-    if (this.session.isOver || this.#dialled.size > 6) return;
+    if (this.#isOver || this.#dialled.size > 6) return;
     const dialled = kind === "websocket" ? new Socket(this) : new Exchange(this, kind);
     this.#dialled.add(dialled);
     dialled.start();
@@ -99,6 +101,10 @@ abstract class Dialled implements ClientTransport {
   constructor(client: ModelClient, mode?: AttachMode) {
     this.client = client;
     this.mode = mode;
+  }
+
+  attaching(): void {
+    // Each has its time from when it was dialled.
   }
 
   abstract start(): void;
@@ -152,12 +158,13 @@ class Socket extends Dialled {
     const { clock, random } = this.client.options;
     clock.after(random.pick([0, 0, 20]), () => {
       this.#isFlushing = false;
-      for (let count = random.int(1, 6); count > 0; count -= 1) {
-        const item = this.client.session.next(this);
-        if (item === undefined) return;
+      let left = random.int(1, 6);
+      for (const item of this.client.session.items(this)) {
         for (const frame of framesOf(item)) this.#end.send(frame);
+        left -= 1;
+        if (left === 0) break;
       }
-      this.wake();
+      if (left === 0) this.wake();
     });
   }
 
@@ -251,10 +258,10 @@ class Exchange extends Dialled {
     if (this.#isSending || this.isEnded || session.carrier !== this) return;
     const first = this.nextOutgoing;
     const records: Uint8Array[] = [];
-    for (let count = this.client.options.random.int(1, 8); count > 0; count -= 1) {
-      const item = session.next(this);
-      if (item === undefined) break;
+    const most = this.client.options.random.int(1, 8);
+    for (const item of session.items(this)) {
       records.push(encodeRecord(item));
+      if (records.length === most) break;
     }
     if (records.length === 0 && !this.#hasToSay) return;
     this.#hasToSay = false;
