@@ -24,7 +24,7 @@ export type ClientLimits = {
   readonly reconnectDelayMs: number;
   /** The longest wait before the client dials again, in milliseconds. At it: it dials. */
   readonly maxReconnectDelayMs: number;
-  /** Failures in a row, each of all transports. At it: the channel closes with 1006. */
+  /** Attempts that fail in a row, each of all transports. At it: the channel closes with 1006. */
   readonly maxAttempts: number;
   /** How long a session stays on a transport that is not the best, in milliseconds; it doubles. At it: a better one is tried beside it. */
   readonly climbDelayMs: number;

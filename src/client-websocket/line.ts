@@ -95,7 +95,7 @@ export function createLine(settings: ClientSettings, protocols: readonly string[
   function tell(status: ClientStatus): void {
     if (isEnded || closing !== undefined) return;
     if (isOpened) {
-      if (!isWaiting) wait(settings.resumeWindowMs, () => fail("the server was not reached in time"));
+      if (!isWaiting) wait(settings.resumeWindowMs, () => fail("the server was not reached"));
       isWaiting = true;
     } else if (status.state === "waiting") {
       // It took the session from itself: a later attach arrived, and the answer to an earlier one came first.
@@ -119,7 +119,7 @@ export function createLine(settings: ClientSettings, protocols: readonly string[
     if (isChosen) {
       isOpened = true;
       events.open(protocol ?? "");
-    } else fail(`the server chose ${protocol ?? "none"} of the subprotocols ${protocols.join(", ")}`);
+    } else fail(`the server chose ${String(protocol)} of ${protocols.join()}`);
   }
 
   function closed({ status, code, reason }: ClientEnd): void {
@@ -171,7 +171,7 @@ export function createLine(settings: ClientSettings, protocols: readonly string[
       const { maxQueuedBytes, maxQueuedMessages } = settings;
       const most = session.answer?.maxMessageBytes ?? maxMessageBytes;
       const isFull = waiting.count >= maxQueuedMessages || bufferedBytes() + waiting.bytes + bytes > maxQueuedBytes;
-      if (bytes > most) fail(`a message of ${bytes} bytes is larger than the server takes (${most})`, tooBig);
+      if (bytes > most) fail(`a message has ${bytes} bytes, at most ${most} are taken`, tooBig);
       else if (isFull && waiting.count > 0) fail(full);
       return !isEnded;
     },

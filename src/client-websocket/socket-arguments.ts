@@ -21,11 +21,11 @@ export function parseAddress(url: string | URL): string {
   try {
     address = new URL(url, location?.href);
   } catch {
-    throw new DOMException(`${String(url)} is not a URL`, "SyntaxError");
+    throw new DOMException("the URL must be one", "SyntaxError");
   }
   if (address.protocol.startsWith("http")) address.protocol = address.protocol.replace("http", "ws");
   const isSocket = address.protocol === "ws:" || address.protocol === "wss:";
-  if (!isSocket) throw new DOMException("the URL must be a ws:, wss:, http: or https: one", "SyntaxError");
+  if (!isSocket) throw new DOMException("the URL must be ws:, wss:, http: or https:", "SyntaxError");
   if (address.href.includes("#")) throw new DOMException("the URL must not have a fragment", "SyntaxError");
   return address.href;
 }

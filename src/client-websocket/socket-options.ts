@@ -14,6 +14,6 @@ export function settleSocket(address: string, options: ConnectOptions): ClientSe
     ...(WebSocket && { WebSocket }),
   });
   const isUsable = WebSocket !== undefined || settings.transports.some((kind) => kind !== "websocket");
-  check(isUsable, "WebSocket", "passed in where there is none but this package's", undefined);
+  check(isUsable, "WebSocket", "passed in", undefined);
   return { ...settings, WebSocket };
 }

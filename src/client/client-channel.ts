@@ -159,7 +159,7 @@ export function createChannel(settings: ClientSettings): ClientChannel {
       const isCode = code === 1000 || (Number.isInteger(code) && code >= 3000 && code < 5000);
       check(isCode, "code", "1000, or 3000 to 4999", code);
       const isReason = typeof reason === "string" && encodeUtf8(reason).length <= 123;
-      check(isReason, "reason", "text of at most 123 bytes", reason);
+      check(isReason, "reason", "at most 123 bytes", reason);
       return session.close(code, reason);
     },
     async drained() {

@@ -29,7 +29,7 @@ export type ConnectOptions = Partial<ClientLimits> & {
   readonly transports?: readonly ChannelKind[];
   /** Who the client is, asked before each attach: `authorize` of the server gets it as `Authorization: Bearer`. */
   readonly token?: () => string | undefined | Promise<string | undefined>;
-  /** Header fields of requests over HTTP. Not sent with a WebSocket, which takes none in a browser: use `token`, or cookies. */
+  /** Header fields of requests over HTTP, as `fetch` takes them. Not sent with a WebSocket, which takes none in a browser: use `token`, or cookies. */
   readonly headers?: Readonly<Record<string, string>> | (() => HeaderRecord | Promise<HeaderRecord>);
   /** Whether cookies go with requests over HTTP. Default: "same-origin". With a WebSocket they always go. */
   readonly credentials?: "omit" | "same-origin" | "include";
@@ -79,7 +79,7 @@ export function settle(url: string | URL, options: ConnectOptions): ClientSettin
   check(isList, "transports", `some of ${kinds.join()}, each once`, String(transports));
   if (settings["WebSocket"] || transports.join() === "websocket") checkWebSocket(settings["WebSocket"]);
   const address = addressOf(url);
-  check(address.startsWith("http"), "the URL", "http: or https:, without a password", url);
+  check(address.startsWith("http"), "the URL", "http: or https: without a password", String(url).replace(/\/\/.*@/, "//"));
   settings["url"] = address;
   return settings as ClientSettings;
 }
@@ -98,5 +98,5 @@ function addressOf(url: string | URL, init?: object): string {
 
 /** Throws where there is none to dial with. */
 export function checkWebSocket<Class>(WebSocket: Class | undefined): asserts WebSocket is Class {
-  check(typeof WebSocket === "function", "WebSocket", "passed in as a class", WebSocket);
+  check(typeof WebSocket === "function", "WebSocket", "passed in", WebSocket);
 }

@@ -24,7 +24,7 @@ export type ClientStatus =
   /** No transport works. */
   | {
       readonly state: "waiting";
-      /** The number of the attempt that failed, of all transports. 0: what carried the channel for long was lost. */
+      /** The number of the attempt that failed, of all transports. 0: what had carried the channel for ten seconds or more was lost. */
       readonly attempt: number;
       /** When it dials again. */
       readonly retryInMs: number;

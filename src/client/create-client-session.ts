@@ -36,9 +36,6 @@ export const createClientSession: CreateClientSession = (limits, createTimer, ne
   let uncertain = 0;
   /** The server ended the session before. */
   let wasClosed = false;
-  /** Silence after which the server is pinged; 0: never. */
-  let silenceMs = 0;
-  let pongTimeoutMs = 0;
   const ackTimer = createTimer();
   const pingTimer = createTimer();
   const closeTimer = createTimer();
@@ -161,9 +158,7 @@ export const createClientSession: CreateClientSession = (limits, createTimer, ne
     carrier = transport;
     transport.nextOutgoing = record.received + 1;
     transport.nextIncoming = record.first;
-    silenceMs = transport.mode === "poll" ? record.pollHoldMs : record.pingIntervalMs;
-    pongTimeoutMs = record.pongTimeoutMs;
-    heard();
+    heard(record);
     events.attached({ resumed: record.resumed, reason: wasClosed ? "closed" : record.reason, uncertain });
     uncertain = 0;
     wasClosed = false;
@@ -178,7 +173,9 @@ export const createClientSession: CreateClientSession = (limits, createTimer, ne
   }
 
   /** The server is there, and asked again after a silence. */
-  function heard(): void {
+  function heard({ pollHoldMs, pingIntervalMs, pongTimeoutMs }: AttachedRecord): void {
+    // Silence after which it is pinged; 0: never.
+    const silenceMs = carrier?.mode === "poll" ? pollHoldMs : pingIntervalMs;
     pingTimer(silenceMs + pingSlackMs, silenceMs > 0 ? () => probe(pongTimeoutMs) : undefined);
   }
 
@@ -189,7 +186,7 @@ export const createClientSession: CreateClientSession = (limits, createTimer, ne
 
   function receive(transport: ClientTransport, record: SessionRecord): void {
     const counts = transport === carrier;
-    if (counts) heard();
+    if (counts && answer) heard(answer);
     if (isControl(record) && record.type !== "close") control(transport, record, counts);
     else if (counts && transport.nextIncoming++ > received) accept(transport, record);
   }

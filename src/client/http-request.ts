@@ -30,17 +30,6 @@ export async function request(link: Link, signal: AbortSignal, body: BodyPart[],
   const timer = createTimer();
   const stop = (): void => timer();
   const heard = (): void => timer(silenceMs, () => link.detach(silent, answeredAtMs ? heldBack : noResponse));
-  /** Whether a stream goes on is seen by when its second tick comes. */
-  const watch = (type: ControlRecord["type"] | undefined): void => {
-    if (type === "attached") {
-      answeredAtMs = now();
-      silenceMs = secondTickMs + secondTickSlackMs + answeredAtMs - link.dialledAtMs;
-    } else if (type === "tick") {
-      if (now() - answeredAtMs < lumpMs) link.detach(silent, heldBack);
-      answeredAtMs = 0;
-      silenceMs = streamSilenceMs;
-    }
-  };
   // The response of a fetch that was aborted may never end.
   signal.addEventListener("abort", stop);
   try {
@@ -54,7 +43,7 @@ export async function request(link: Link, signal: AbortSignal, body: BodyPart[],
         ...Object.fromEntries(new Headers(typeof headers === "function" ? await headers() : headers)),
         "content-type": "application/octet-stream",
         [protocolField]: protocolVersion,
-        ...(answer && { [sessionField]: encodeCredentials(answer) }),
+        ...(answer && { [sessionField]: encodeCredentials(answer.session, answer.secret) }),
         ...(bearer && { authorization: `Bearer ${bearer}` }),
       },
       // Undefined is as good as its default, though the type does not say so.
@@ -67,8 +56,17 @@ export async function request(link: Link, signal: AbortSignal, body: BodyPart[],
     const read = createRecordReader(link, (record) => {
       failure = "";
       if (signal.aborted) return;
-      // Where there is nothing to leave it for, a stream in lumps is better than none.
-      if (mode === "stream" && settings.transports.at(-1) !== link.kind) watch((record as Partial<ControlRecord>).type);
+      const { type } = record as Partial<ControlRecord>;
+      // Whether a stream goes on is seen by when its second tick comes. Where there is nothing to leave it for, one in
+      // lumps is better than none.
+      if (type === "attached" && mode === "stream" && settings.transports.at(-1) !== link.kind) {
+        answeredAtMs = now();
+        silenceMs = secondTickMs + secondTickSlackMs + answeredAtMs - link.dialledAtMs;
+      } else if (type === "tick" && answeredAtMs) {
+        if (now() - answeredAtMs < lumpMs) link.detach(silent, heldBack);
+        answeredAtMs = 0;
+        silenceMs = streamSilenceMs;
+      }
       session.receive(link, record);
     });
     const reader = (response.body as ReadableStream<Uint8Array>).getReader();

@@ -3,8 +3,8 @@ import { readUtf8 } from "../protocol/utf-8.ts";
 import type { Link } from "./link.ts";
 import { readControl } from "./read-control.ts";
 
-/** A whole header: at most so many characters. */
-const header = /^([tbc])(\d{1,10}):/;
+/** A whole header, or as many characters as one has at most, which are none. */
+const header = /^(?:([tbc])(\d+):|.{12})/s;
 
 export const noBytes: Uint8Array<ArrayBuffer> = new Uint8Array(0);
 
@@ -30,15 +30,11 @@ export function createRecordReader(link: Link, take: (record: SessionRecord) => 
     let start = 0;
     for (;;) {
       const rest = held.subarray(start, bytes);
-      const text = String.fromCharCode(...rest.subarray(0, mostHeaderBytes));
-      const [whole = "", kind, digits] = header.exec(text) ?? [];
-      const payloadBytes = Number(digits);
-      if (payloadBytes > link.settings.maxReceivedBytes || (!whole && text.length === mostHeaderBytes)) {
-        throw new Error(`no record: ${text}`);
-      }
-      const end = whole.length + payloadBytes;
-      // Not a number, where the header is not complete.
-      if (!(end <= rest.length)) break;
+      const [whole, kind, digits] = header.exec(String.fromCharCode(...rest.subarray(0, mostHeaderBytes))) ?? [];
+      if (!whole) break;
+      if (!(Number(digits) <= link.settings.maxReceivedBytes)) throw new Error(`wrong ${whole}`);
+      const end = whole.length + Number(digits);
+      if (end > rest.length) break;
       const payload = rest.slice(whole.length, end);
       start += end;
       const record = kind === "b" ? payload : kind === "t" ? readUtf8(payload) : readControl(link, readUtf8(payload));

@@ -12,8 +12,8 @@ export const subprotocol: string = `channelkit.${protocolVersion}`;
 /** What {@link sessionField} holds. */
 export type SessionCredentials = { readonly session: string; readonly secret: string };
 
-export function encodeCredentials(credentials: SessionCredentials): string {
-  return `${credentials.session}.${credentials.secret}`;
+export function encodeCredentials(session: string, secret: string): string {
+  return `${session}.${secret}`;
 }
 
 /** @returns undefined for what is none */

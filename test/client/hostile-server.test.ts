@@ -158,7 +158,7 @@ describe("a client", () => {
   for (const [what, act] of Object.entries(strangers)) {
     it(`passes by what ${what} before any answer`, async (t) => {
       const url = await setFront(t, { upgrade: act });
-      const { channel, log } = dial(t, url);
+      const { channel, log } = dial(t, url, { fallbackDelayMs: 10_000 });
       await log.waitFor("open");
       assert.equal(channel.kind, "http-streaming");
     });

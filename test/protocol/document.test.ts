@@ -291,7 +291,8 @@ class Talk {
     if (this.#lines.length > 0) this.say("");
     this.say("POST /live HTTP/1.1");
     this.say(`${fieldName(protocolField)}: ${protocolVersion}`);
-    if (answer !== undefined) this.say(`${fieldName(sessionField)}: ${encodeCredentials(answer)}`);
+    if (answer !== undefined)
+      this.say(`${fieldName(sessionField)}: ${encodeCredentials(answer.session, answer.secret)}`);
     this.#body(records, "→");
   }
 

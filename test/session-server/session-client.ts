@@ -102,7 +102,9 @@ export function post(records: readonly SessionRecord[], { credentials, fields = 
     [protocolField]: "1",
     "Content-Type": "application/octet-stream",
     "Content-Length": String(body.length),
-    ...(credentials === undefined ? {} : { [sessionField]: encodeCredentials(credentials) }),
+    ...(credentials === undefined
+      ? {}
+      : { [sessionField]: encodeCredentials(credentials.session, credentials.secret) }),
     ...fields,
   };
   const lines = Object.entries(all).flatMap(([name, value]) => (value === null ? [] : [`${name}: ${value}\r\n`]));

@@ -206,7 +206,10 @@ class Exchange extends Dialled {
     this.#abortDown();
     const { session, secret } = this.client.altered({ ...record, ...this.client.session.answer, ...record });
     const credentials = session === undefined || secret === undefined ? undefined : { session, secret };
-    this.#read(record, credentials === undefined ? undefined : encodeCredentials(credentials));
+    this.#read(
+      record,
+      credentials === undefined ? undefined : encodeCredentials(credentials.session, credentials.secret),
+    );
   }
 
   #read(record: ControlRecord, credentials: string | undefined): void {
@@ -243,7 +246,7 @@ class Exchange extends Dialled {
       if (this.#pollCount !== before) return;
       this.#pollCount += 1;
       const poll = session.poll(this, this.#pollCount);
-      this.#read(poll, session.answer && encodeCredentials(session.answer));
+      this.#read(poll, session.answer && encodeCredentials(session.answer.session, session.answer.secret));
       const count = this.#pollCount;
       options.clock.after(options.limits.pollHoldMs + 3000, () => {
         if (this.#pollCount !== count || this.isEnded) return;
@@ -295,7 +298,7 @@ class Exchange extends Dialled {
       this.#isSending = false;
       this.#send();
     });
-    const credentials = session.answer && encodeCredentials(session.answer);
+    const credentials = session.answer && encodeCredentials(session.answer.session, session.answer.secret);
     const abort = options.requests.send({ credentials }, body, {
       chunk: (bytes) => decoder.push(bytes),
       end: fail,
