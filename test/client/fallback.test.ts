@@ -135,7 +135,8 @@ describe("the fallback of a client", () => {
     const { proxy } = await setSite(t);
     const tell = (event: string): boolean => page.dispatchEvent(Object.assign(new Event(event), { persisted: true }));
     proxy.set({ type: "swallow-upgrade" });
-    const { channel, log } = dial(t, proxy.url, { fallbackDelayMs: 50, climbDelayMs: 50 });
+    // It moves up when the WebSocket that was dialled first is given up.
+    const { channel, log } = dial(t, proxy.url, { fallbackDelayMs: 50, climbDelayMs: 50, attachTimeoutMs: 1000 });
     const dialled = (): number => channel.explain().filter(({ event }) => event === "dialled").length;
     const hasClimbed = (): boolean => {
       const events = channel.explain().map(({ event }) => event);
