@@ -3,6 +3,10 @@ import type { ControlRecord } from "../protocol/control-record.ts";
 import { isControl } from "../protocol/is-control.ts";
 import type { SessionRecord } from "../protocol/record-codec.ts";
 import type { Link } from "./link.ts";
+import { check } from "./misuse.ts";
+
+/** What bytes of a server have to be. */
+export const asInProtocol = "as in PROTOCOL.md";
 
 /** Members of records that are counts: by these a client numbers what it sends and takes, and sets its timers. */
 const counts = /^(attach|received|first|code)$|Ms$|Bytes$/;
@@ -16,7 +20,7 @@ export function readControl(link: Link, text: string): ControlRecord | undefined
     // Last comes the record itself, under no name.
     return JSON.parse(text, (name, value: SessionRecord & number) => {
       const isCount = Number.isInteger(value) && value >= 0;
-      if (name ? counts.test(name) && !isCount : !isControl(value)) throw new Error(`wrong ${name || "record"}`);
+      check(name ? isCount || !counts.test(name) : isControl(value), `record ${name}`, asInProtocol, value);
       return value;
     }) as ControlRecord;
   } catch (error) {

@@ -1,7 +1,8 @@
 import { mostHeaderBytes, type SessionRecord } from "../protocol/record-codec.ts";
 import { readUtf8 } from "../protocol/utf-8.ts";
 import type { Link } from "./link.ts";
-import { readControl } from "./read-control.ts";
+import { check } from "./misuse.ts";
+import { asInProtocol, readControl } from "./read-control.ts";
 
 /** A whole header, or as many characters as one has at most, which are none. */
 const header = /^(?:([tbc])(\d+):|.{12})/s;
@@ -32,7 +33,7 @@ export function createRecordReader(link: Link, take: (record: SessionRecord) => 
       const rest = held.subarray(start, bytes);
       const [whole, kind, digits] = header.exec(String.fromCharCode(...rest.subarray(0, mostHeaderBytes))) ?? [];
       if (!whole) break;
-      if (!(Number(digits) <= link.settings.maxReceivedBytes)) throw new Error(`wrong ${whole}`);
+      check(Number(digits) <= link.settings.maxReceivedBytes, `record ${whole}`, asInProtocol, whole);
       const end = whole.length + Number(digits);
       if (end > rest.length) break;
       const payload = rest.slice(whole.length, end);

@@ -233,7 +233,7 @@ describe("a client", () => {
     it(`leaves a transport whose answer has ${JSON.stringify(part)}`, async (t) => {
       const { url } = await setLiar(t, (attach, say) => say({ ...attachedTo(attach), ...part }));
       const { log } = dial(t, url, { transports: onlyWebSocket, reconnectDelayMs: 60_000 });
-      assert.match(await causeOf(log), new RegExp(`^1006 Error: wrong ${Object.keys(part)[0]}$`));
+      assert.match(await causeOf(log), new RegExp(`^1006 ChannelError: record ${Object.keys(part)[0]} must be`));
     });
   }
 
