@@ -79,7 +79,12 @@ export function settle(url: string | URL, options: ConnectOptions): ClientSettin
   check(isList, "transports", `some of ${kinds.join()}, each once`, String(transports));
   if (settings["WebSocket"] || transports.join() === "websocket") checkWebSocket(settings["WebSocket"]);
   const address = addressOf(url);
-  check(address.startsWith("http"), "the URL", "http: or https: without a password", String(url).replace(/\/\/.*@/, "//"));
+  check(
+    address.startsWith("http"),
+    "the URL",
+    "http: or https: without a password",
+    String(url).replace(/\/\/.*@/, "//"),
+  );
   settings["url"] = address;
   return settings as ClientSettings;
 }
