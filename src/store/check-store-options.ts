@@ -1,5 +1,6 @@
 import { checkOptions } from "../channel/check-options.ts";
 import { checkClosing } from "../channel/check-send-options.ts";
+import { lookAt } from "../channel/look-at.ts";
 import { invalidArgument } from "../channel/errors.ts";
 import type { BroadcastOptions, JoinOptions } from "./options.ts";
 import { checkPosition, type Position } from "./position.ts";
@@ -28,8 +29,10 @@ export function checkJoin(options: JoinOptions, hasHistory: boolean): CheckedJoi
 /** Throws `INVALID_ARGUMENT` for options that cannot be. */
 export function checkBroadcast(options: BroadcastOptions | undefined): CheckedBroadcast {
   if (options === undefined) return byDefault;
-  checkOptions("options", options, ["close", "history"]);
-  const { close, history = true } = options;
-  if (typeof history !== "boolean") throw invalidArgument("history", "true or false", history);
-  return { close: checkClosing(close), isKept: history };
+  return lookAt("options", options, () => {
+    checkOptions("options", options, ["close", "history"]);
+    const { close, history = true } = options;
+    if (typeof history !== "boolean") throw invalidArgument("history", "true or false", history);
+    return { close: checkClosing(close), isKept: history };
+  });
 }

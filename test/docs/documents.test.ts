@@ -182,7 +182,7 @@ function brokenLinks(path: string): string[] {
   return links.filter((link) => {
     if (/^https?:/.test(link)) return false;
     const [file = "", anchor] = link.split("#");
-    const target = join(dirname(path), file);
+    const target = file === "" ? path : join(dirname(path), file);
     if (!existsSync(join(root, target))) return true;
     return anchor !== undefined && !anchorsOf(target).includes(anchor);
   });
