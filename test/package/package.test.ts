@@ -84,6 +84,17 @@ describe("the package as it is published", { timeout: 120_000 }, () => {
     assert.deepEqual(atInstall, [], "a script would run where the package is installed");
   });
 
+  it("has a command where npx looks for it", async () => {
+    const program = join(project, "node_modules", ".bin", "channelkit");
+    const { code, stdout } = await run(program, ["doctor", "http://127.0.0.1:9/"]).then(
+      () => assert.fail("somebody answers"),
+      (error: unknown) => error as { code: number; stdout: string },
+    );
+    assert.equal(code, 1);
+    assert.match(stdout, /^FAIL {2}route /m);
+    assert.match(stdout, /\n1 of 1 checks failed\.\n$/);
+  });
+
   it("compiles under strict TypeScript, declarations included, and serves", async () => {
     const types = join(root, "node_modules");
     symlinkSync(join(types, "@types"), join(project, "node_modules", "@types"));

@@ -1,0 +1,71 @@
+import { parseArgs } from "node:util";
+import type { Target } from "./target.ts";
+
+export const usage = `Usage: channelkit doctor URL [options]
+
+Looks at a route of sessions from outside, as a client does, and says what is wrong and what mends it.
+
+  --origin ORIGIN         of the page that uses the route (default: that of URL)
+  --token TOKEN           sent as Authorization: Bearer, and over a WebSocket
+  --header "Name: value"  sent with every request; may be repeated
+  --idle SECONDS          how long transports are left idle (default: 5, at most 3600)
+  --timeout SECONDS       how long any one answer may take (default: 5, at most 60)
+  --json                  prints the report as JSON
+
+Ends with 0 if no check failed, 1 if one did, 2 for wrong usage.
+`;
+
+/** What the command is to do. */
+export type Command = { readonly target: Target; readonly isJson: boolean };
+
+const options = {
+  origin: { type: "string" },
+  token: { type: "string" },
+  header: { type: "string", multiple: true },
+  idle: { type: "string", default: "5" },
+  timeout: { type: "string", default: "5" },
+  json: { type: "boolean", default: false },
+} as const;
+
+/** @returns what is wrong with the arguments, as text. Never says the value of a token or header */
+export function readArguments(given: readonly string[]): Command | string {
+  try {
+    const { values, positionals } = parseArgs({ args: [...given], options, allowPositionals: true });
+    const [name, address, ...more] = positionals;
+    if (name !== "doctor" || address === undefined || more.length > 0) return "The command is: channelkit doctor URL";
+    const url = URL.canParse(address) ? new URL(address) : undefined;
+    if (url === undefined || !/^https?:$/.test(url.protocol)) return "URL must begin with http:// or https://";
+    if (url.username !== "" || url.password !== "") return "URL may have no user and password: use --header";
+    const headers = readHeaders(values.header ?? []);
+    if (typeof headers === "string") return headers;
+    const idleSeconds = readSeconds(values.idle, 3600);
+    const timeoutSeconds = readSeconds(values.timeout, 60);
+    if (idleSeconds === undefined) return "--idle must be a number of seconds up to 3600";
+    if (timeoutSeconds === undefined) return "--timeout must be a number of seconds up to 60";
+    const { token, origin = url.origin } = values;
+    if (token !== undefined && !/^[\x21-\x7e]{1,8192}$/.test(token)) {
+      return "--token must have 1 to 8192 visible ASCII characters";
+    }
+    if (!URL.canParse(origin) || new URL(origin).origin !== origin) return "--origin must be like https://example.com";
+    const times = { limitMs: timeoutSeconds * 1000, idleMs: idleSeconds * 1000 };
+    return { target: { url, headers, token, origin, ...times }, isJson: values.json };
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+function readSeconds(text: string, most: number): number | undefined {
+  const seconds = Number(text);
+  return text.trim() !== "" && seconds > 0 && seconds <= most ? seconds : undefined;
+}
+
+function readHeaders(lines: readonly string[]): Record<string, string> | string {
+  const headers: Record<string, string> = {};
+  for (const line of lines) {
+    // RFC 9110 §5.1 and §5.5, without what Node would not send.
+    const [, name, value] = /^([\w!#$%&'*+.^`|~-]+):[ \t]*([\x20-\x7e\x80-\xff]*)$/.exec(line) ?? [];
+    if (name === undefined || value === undefined) return '--header must be like "Name: value"';
+    headers[name.toLowerCase()] = value.trim();
+  }
+  return headers;
+}

@@ -1,0 +1,133 @@
+import { Agent as HttpAgent, type IncomingHttpHeaders, type IncomingMessage, request as requestHttp } from "node:http";
+import { Agent as HttpsAgent, request as requestHttps } from "node:https";
+import type { Readable } from "node:stream";
+import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib";
+import {
+  encodeCredentials,
+  protocolField,
+  protocolVersion,
+  type SessionCredentials,
+  sessionField,
+} from "../protocol/http-fields.ts";
+import { encodeRecord, RecordDecoder, type SessionRecord } from "../protocol/record-codec.ts";
+import { Arrivals } from "./arrivals.ts";
+import type { Target } from "./target.ts";
+
+/** There was no answer. */
+export type Failure = {
+  readonly what: "failure";
+  readonly code: string;
+  readonly text: string;
+  readonly afterMs: number;
+};
+
+/** The head of an answer, and what comes behind it. */
+export type Reply = {
+  readonly what: "reply";
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly httpVersion: string;
+  /** When the request was begun, and how long its head took to come. */
+  readonly askedAtMs: number;
+  readonly headMs: number;
+  readonly arrivals: Arrivals;
+  /** Lets go of the connection, whatever may still come over it. */
+  hangUp(): void;
+};
+
+export type PostOptions = {
+  readonly limitMs: number;
+  readonly method?: "POST" | "OPTIONS";
+  readonly credentials?: SessionCredentials | undefined;
+  /** Fields of this request alone. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Sees each record as it comes, messages too. */
+  readonly take?: ((record: SessionRecord) => void) | undefined;
+};
+
+/** Most bytes of one message that is read. Servers take 1 MiB by default. */
+export const mostRecordBytes: number = 16 * 1024 * 1024;
+
+const decompressors: Readonly<Record<string, () => NodeJS.ReadWriteStream & Readable>> = {
+  gzip: createGunzip,
+  deflate: createInflate,
+  br: createBrotliDecompress,
+};
+
+/** One request of the protocol, as a browser sends it, over a connection of its own. Never rejects. */
+export function post(
+  target: Target,
+  records: readonly SessionRecord[],
+  options: PostOptions,
+): Promise<Reply | Failure> {
+  const { url, headers: given, token } = target;
+  const { limitMs, method = "POST", credentials, headers = {}, take } = options;
+  const isSecure = url.protocol === "https:";
+  // Its connection is kept as long as a browser would keep it, and for no other request, which could find it closed.
+  const agent = new (isSecure ? HttpsAgent : HttpAgent)({ keepAlive: true });
+  const body = Buffer.concat(records.map((record) => encodeRecord(record)));
+  const askedAtMs = performance.now();
+  const request = (isSecure ? requestHttps : requestHttp)(url, {
+    method,
+    agent,
+    headers: {
+      accept: "*/*",
+      "accept-encoding": Object.keys(decompressors).join(", "),
+      ...(method === "POST" && {
+        "content-type": "application/octet-stream",
+        "content-length": body.length,
+        [protocolField]: protocolVersion,
+        ...(token !== undefined && { authorization: `Bearer ${token}` }),
+        ...(credentials && { [sessionField]: encodeCredentials(credentials.session, credentials.secret) }),
+      }),
+      ...given,
+      ...headers,
+    },
+  });
+  const hangUp = (): void => {
+    request.destroy();
+    agent.destroy();
+  };
+  return new Promise((resolve) => {
+    const fail = (code: string, text: string): void => {
+      clearTimeout(timer);
+      hangUp();
+      resolve({ what: "failure", code, text, afterMs: performance.now() - askedAtMs });
+    };
+    const timer = setTimeout(() => fail("TIMEOUT", "no answer"), limitMs);
+    // Stays for the whole response: what comes behind its head is told by the arrivals.
+    request.on("error", (error: NodeJS.ErrnoException) => fail(error.code ?? "", error.message));
+    request.once("response", (response) => {
+      clearTimeout(timer);
+      const { statusCode: status = 0, headers: answered, httpVersion } = response;
+      const headMs = performance.now() - askedAtMs;
+      const arrivals = readArrivals(response, take);
+      resolve({ what: "reply", status, headers: answered, httpVersion, askedAtMs, headMs, arrivals, hangUp });
+    });
+    request.end(body);
+  });
+}
+
+function readArrivals(response: IncomingMessage, take: PostOptions["take"]): Arrivals {
+  const arrivals = new Arrivals();
+  const decoder = new RecordDecoder(mostRecordBytes, (record) => {
+    take?.(record);
+    arrivals.take(record);
+  });
+  const decompressor = decompressors[response.headers["content-encoding"] ?? ""]?.();
+  const body: Readable = decompressor === undefined ? response : response.pipe(decompressor);
+  response.on("data", () => arrivals.heard());
+  body.on("data", (chunk: Buffer) => {
+    const fault = decoder.push(chunk);
+    if (fault !== undefined) arrivals.finish(undefined, "what came was not of this protocol");
+  });
+  body.on("end", () => arrivals.finish(undefined, "the response ended"));
+  for (const stream of new Set([response, body])) {
+    stream.on("error", (error: Error) => arrivals.finish(undefined, error.message));
+  }
+  response.on("close", () => {
+    // What is complete may still have to be decompressed.
+    if (!response.complete) arrivals.finish(undefined, "the connection ended");
+  });
+  return arrivals;
+}

@@ -1,0 +1,70 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { run } from "../../src/doctor/run.ts";
+import { createSessions, type ServeOptions } from "../../src/index.ts";
+import { setSite } from "../client/site.ts";
+import { setServer } from "../server/set-server.ts";
+import { guardAgainstUnhandled } from "../support/unhandled.ts";
+import { examine } from "./clinic.ts";
+
+guardAgainstUnhandled();
+
+const token = "a-token-that-nobody-may-see";
+
+describe("what proves who the doctor is", () => {
+  const authorize = (request: Request): string | undefined =>
+    request.headers.get("authorization") === `Bearer ${token}` ? "doctor" : undefined;
+
+  it("is asked for where the server wants it, and does over every transport", async (t) => {
+    const { proxy } = await setSite(t, { authorize });
+    const without = await examine(proxy.url);
+    assert.match(without.of("route").seen, /^refused with 4501 .*\(status 403\)$/);
+    assert.equal(without.of("route").remedy?.name, "authorization");
+    assert.match(without.of("websocket").seen, /^open after .*, and then closed with 4501/);
+    const { faults, output } = await examine(proxy.url, "--token", token);
+    assert.deepEqual(faults, [], output);
+    const byField = await examine(proxy.url, "--header", `Authorization: Bearer ${token}`);
+    assert.deepEqual(byField.faults, [], byField.output);
+  });
+
+  it("is not printed, even where a server repeats it; nor are secrets of sessions", async (t) => {
+    const secrets: string[] = [token, "a-cookie-value"];
+    const sessions = createSessions({ limits: { resumeWindowMs: 1000 } });
+    const { port } = await setServer(t, (request) => {
+      const session = request.headers.get("channelkit-session");
+      if (session !== null) secrets.push(session, session.split(".").at(-1) ?? "");
+      return sessions.accept(request, (channel) => channel.close(4600, `${token} a-cookie-value`));
+    });
+    for (const more of [["--json"], []]) {
+      let output = "";
+      const print = (text: string): void => void (output += text);
+      const given = ["doctor", `http://127.0.0.1:${port}/`, "--token", token, "--header", "Cookie: a-cookie-value"];
+      await run([...given, "--idle", "0.5", "--timeout", "2", ...more], { print, complain: print });
+      for (const secret of secrets) assert.ok(!output.includes(secret), output);
+    }
+  });
+});
+
+describe("pages", () => {
+  const site = async (t: Parameters<typeof setServer>[0], options: ServeOptions): Promise<string> => {
+    const sessions = createSessions();
+    const { port } = await setServer(t, (request) => sessions.accept(request, () => undefined), options);
+    return `http://127.0.0.1:${port}/`;
+  };
+
+  it("of another origin are tried in the name of one that is given", async (t) => {
+    const origin = "https://app.example";
+    const closed = await examine(await site(t, {}), "--origin", origin);
+    assert.deepEqual(closed.faults, ["FAIL origin-own"], closed.output);
+    assert.match(closed.of("origin-own").remedy?.what ?? "", /allowedOrigins: \["https:\/\/app\.example"\]/);
+    const open = await examine(await site(t, { allowedOrigins: [origin] }), "--origin", origin);
+    assert.deepEqual(open.faults, [], open.output);
+  });
+
+  it("of anybody are warned of where all are allowed", async (t) => {
+    const { faults, of, code } = await examine(await site(t, { allowedOrigins: "*" }));
+    assert.deepEqual(faults, ["WARN origin-foreign"]);
+    assert.match(of("origin-foreign").seen, /may send requests, may open a WebSocket/);
+    assert.equal(code, 0);
+  });
+});
