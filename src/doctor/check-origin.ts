@@ -8,7 +8,12 @@ import { troubleOfFailure } from "./trouble.ts";
 const foreignOrigin = "https://channelkit-doctor.invalid";
 
 /** What a page tried, whether it may, and how that was seen. */
-type Attempt = { readonly isAllowed: boolean; readonly seen: string; readonly reply?: Reply };
+type Attempt = {
+  readonly isAllowed: boolean;
+  readonly seen: string;
+  readonly status?: number | undefined;
+  readonly reply?: Reply;
+};
 type Fields = Readonly<Record<string, string>>;
 
 /** Asks as a page, by a request and, where there is one, by a WebSocket: once for each set of header fields. */
@@ -33,7 +38,9 @@ async function checkForeign(ask: Ask): Promise<Finding> {
   const attempts = await ask({ origin: foreignOrigin, "sec-fetch-site": "cross-site" });
   const seen = `a page of another origin ${shown(attempts)}`;
   if (!attempts.some(({ isAllowed }) => isAllowed)) return { check, verdict: "ok", seen };
-  return { check, verdict: "WARN", seen, remedy: "anyOrigin" };
+  // The server says so where its options allow all. Else it has not seen the origin.
+  const isMeant = attempts[0]?.reply?.headers["access-control-allow-origin"] === "*";
+  return { check, verdict: isMeant ? "WARN" : "FAIL", seen, remedy: isMeant ? "anyOrigin" : "originField" };
 }
 
 async function checkOwn(target: Target, ask: Ask): Promise<Finding> {
@@ -48,7 +55,8 @@ async function checkOwn(target: Target, ask: Ask): Promise<Finding> {
   }
   if (!isSame) return { check, verdict: "FAIL", seen, remedy: "origins" };
   // Browsers say it where they trust the address, and then the server believes it.
-  const isBelieved = isTrustworthy(url) && mayAll(await ask({ origin, "sec-fetch-site": "same-origin" }));
+  const isRefused = attempts.some(({ status }) => status === 403);
+  const isBelieved = isRefused && isTrustworthy(url) && mayAll(await ask({ origin, "sec-fetch-site": "same-origin" }));
   if (!isBelieved) return { check, verdict: "FAIL", seen, remedy: "host" };
   const more = "with Sec-Fetch-Site, which older browsers do not send, it may";
   return { check, verdict: "WARN", seen: `${seen}; ${more}`, remedy: "host" };
@@ -66,8 +74,9 @@ async function askSocket(target: Target, headers: Fields): Promise<Attempt> {
   const result = await dial(target, { limitMs: target.limitMs, headers });
   if (result.what === "line") result.hangUp();
   if (result.what === "line") return { isAllowed: true, seen: "may open a WebSocket" };
-  const why = result.what === "refused" ? String(result.status) : troubleOfFailure(result).seen;
-  return { isAllowed: false, seen: `may open no WebSocket (${why})` };
+  const status = result.what === "refused" ? result.status : undefined;
+  const why = result.what === "refused" ? String(status) : troubleOfFailure(result).seen;
+  return { isAllowed: false, status, seen: `may open no WebSocket (${why})` };
 }
 
 /** A poll of no session: the server says that it knows none to those pages alone whose requests it takes. */
@@ -79,7 +88,12 @@ async function askRequest(target: Target, headers: Fields): Promise<Attempt> {
   const outcome = await reply.arrivals.until("ack", limitMs);
   reply.hangUp();
   const isAllowed = outcome.what === "end" && outcome.code !== undefined;
-  return { isAllowed, reply, seen: isAllowed ? "may send requests" : `may send no request (${reply.status})` };
+  return {
+    isAllowed,
+    reply,
+    status: reply.status,
+    seen: isAllowed ? "may send requests" : `may send no request (${reply.status})`,
+  };
 }
 
 /** Why the browser of a page of another origin would not let it read the answers. */

@@ -19,11 +19,10 @@ export async function checkParallel(polling: Visit, streaming: Visit): Promise<F
     polling.poll(holdMs),
     streaming.attachOverHttp("stream"),
   ]);
-  for (const reply of [held, stream]) {
-    if (reply.what === "failure") continue;
-    reply.hangUp();
-    if (refusesMore(reply.status)) return inLine(`of a poll and a stream at once, one was answered ${reply.status}`);
-  }
+  const replies = [held, stream].filter((reply) => reply.what === "reply");
+  for (const reply of replies) reply.hangUp();
+  const refused = replies.find(({ status }) => refusesMore(status));
+  if (refused !== undefined) return inLine(`of a poll and a stream at once, one was answered ${refused.status}`);
   if (held.what === "failure" || held.status !== 200) return notTried("the poll failed, see there");
   if (stream.what === "failure" || outcome?.what !== "record") return notTried("the stream did not begin, see there");
   const streamMs = outcome.atMs - stream.askedAtMs;

@@ -27,6 +27,9 @@ const options = {
   json: { type: "boolean", default: false },
 } as const;
 
+/** By these the doctor says what it wants, and how long it is. */
+const ownFields = /^(?:connection|content-.*|transfer-encoding|expect|upgrade|origin|sec-.*|channelkit-.*)$/i;
+
 /** @returns what is wrong with the arguments, as text. Never says the value of a token or header */
 export function readArguments(given: readonly string[]): Command | string {
   try {
@@ -65,6 +68,7 @@ function readHeaders(lines: readonly string[]): Record<string, string> | string 
     // RFC 9110 §5.1 and §5.5, without what Node would not send.
     const [, name, value] = /^([\w!#$%&'*+.^`|~-]+):[ \t]*([\x20-\x7e\x80-\xff]*)$/.exec(line) ?? [];
     if (name === undefined || value === undefined) return '--header must be like "Name: value"';
+    if (ownFields.test(name)) return `--header may not set ${name}`;
     headers[name.toLowerCase()] = value.trim();
   }
   return headers;

@@ -73,6 +73,7 @@ export function post(
     headers: {
       accept: "*/*",
       "accept-encoding": Object.keys(decompressors).join(", "),
+      ...given,
       ...(method === "POST" && {
         "content-type": "application/octet-stream",
         "content-length": body.length,
@@ -80,7 +81,6 @@ export function post(
         ...(token !== undefined && { authorization: `Bearer ${token}` }),
         ...(credentials && { [sessionField]: encodeCredentials(credentials.session, credentials.secret) }),
       }),
-      ...given,
       ...headers,
     },
   });

@@ -19,7 +19,8 @@ export type RemedyName =
   | "sticky"
   | "host"
   | "origins"
-  | "anyOrigin";
+  | "anyOrigin"
+  | "originField";
 
 /** What a remedy is filled in with. */
 export type RemedyFacts = {
@@ -60,10 +61,10 @@ const remedies: Readonly<Record<RemedyName, MakeRemedy>> = {
     apache: [`ProxyPass "${path}" "http://127.0.0.1:9090${path}" upgrade=websocket flushpackets=on`],
     caddy: [`reverse_proxy ${path}* 127.0.0.1:9090`],
   }),
-  upstream: () => ({
-    what: "The proxy does not reach the server: check that it runs, and that the proxy has its address.",
+  upstream: ({ path }) => ({
+    what: "The proxy does not reach the server: check that it runs, that the proxy has its address, and passes this path on.",
     nginx: ["proxy_pass http://127.0.0.1:9090;"],
-    haproxy: ["server node 127.0.0.1:9090"],
+    haproxy: [`use_backend channels if { path_beg ${path} }`, "server node 127.0.0.1:9090 # in backend channels"],
     apache: ['ProxyPass "/" "http://127.0.0.1:9090/" upgrade=websocket flushpackets=on'],
     caddy: ["reverse_proxy 127.0.0.1:9090"],
   }),
@@ -157,7 +158,14 @@ const remedies: Readonly<Record<RemedyName, MakeRemedy>> = {
     what: `Allow the page in the options of serve: allowedOrigins: ["${origin}"]. And let the proxy leave alone what stands in Access-Control fields.`,
   }),
   anyOrigin: () => ({
-    what: 'Name the pages in allowedOrigins of serve. "*" is for services without cookies; and let no proxy remove the Origin field.',
+    what: 'Name the pages in allowedOrigins of serve: "*" is for services without cookies.',
+  }),
+  originField: () => ({
+    what: "Pass Origin on: without it the server takes the pages of strangers for programs, and lets them in with the cookies of users.",
+    nginx: ["proxy_set_header Origin $http_origin;"],
+    haproxy: ["# remove: http-request del-header Origin"],
+    apache: ["# remove: RequestHeader unset Origin"],
+    caddy: ["# remove: header_up -Origin"],
   }),
 };
 

@@ -28,8 +28,25 @@ export function shownUrl(url: URL): string {
   return `${plain(url.origin + url.pathname)}${url.search === "" ? "" : "?…"}`;
 }
 
-/** Takes what must not be printed out of a text, whoever has said it: a peer may repeat what it was told. */
-export function withoutSecrets({ token, headers }: Target, text: string): string {
-  const secrets = [token, ...Object.values(headers)].filter((secret) => secret !== undefined && secret !== "");
-  return secrets.reduce((shown: string, secret) => shown.replaceAll(secret ?? "", "…"), text);
+/** Shorter words of a header field prove nothing. */
+const leastSecret = 8;
+
+/** Takes what must not be printed out of a text, whoever has said it: a peer may repeat what it was told, or its beginning. */
+export function withoutSecrets({ token = "", headers }: Target, text: string): string {
+  const words = Object.values(headers).flatMap((value) => value.split(/[\s;,=]+/));
+  const secrets = [token, ...words.filter((word) => word.length >= leastSecret)].filter((secret) => secret !== "");
+  return secrets.reduce(hide, text);
+}
+
+function hide(text: string, secret: string): string {
+  const [head = "", ...parts] = text.split(secret.slice(0, leastSecret));
+  const rest = secret.slice(leastSecret);
+  return [head, ...parts.map((part) => part.slice(commonLength(part, rest)))].join("…");
+}
+
+/** Of how many characters two texts begin with the same. */
+function commonLength(one: string, other: string): number {
+  let length = 0;
+  while (length < other.length && one[length] === other[length]) length += 1;
+  return length;
 }

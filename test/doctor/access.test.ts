@@ -33,15 +33,34 @@ describe("what proves who the doctor is", () => {
     const { port } = await setServer(t, (request) => {
       const session = request.headers.get("channelkit-session");
       if (session !== null) secrets.push(session, session.split(".").at(-1) ?? "");
-      return sessions.accept(request, (channel) => channel.close(4600, `${token} a-cookie-value`));
+      return sessions.accept(request, () => undefined);
     });
     for (const more of [["--json"], []]) {
       let output = "";
       const print = (text: string): void => void (output += text);
       const given = ["doctor", `http://127.0.0.1:${port}/`, "--token", token, "--header", "Cookie: a-cookie-value"];
       await run([...given, "--idle", "0.5", "--timeout", "2", ...more], { print, complain: print });
+      assert.ok(secrets.length > 2);
       for (const secret of secrets) assert.ok(!output.includes(secret), output);
     }
+  });
+
+  it("is hidden where a peer repeats it, whole or cut off, and nothing else is", async (t) => {
+    const long = Array.from({ length: 200 }, (_, index) => index.toString(36).padStart(3, "0")).join("");
+    const repeat = async (more: readonly string[]): Promise<string> => {
+      const { port } = await setServer(t, (request) => {
+        const given = [request.headers.get("authorization"), request.headers.get("cookie")].join(" ").trim();
+        return new Response("", { headers: { "Content-Type": `text/html; ${given}` } });
+      });
+      return (await examine(`http://127.0.0.1:${port}/`, ...more)).of("route").seen;
+    };
+    const which = "which is no answer of a session";
+    assert.equal(await repeat(["--token", token]), `answered 200 with Content-Type text/html; Bearer …, ${which}`);
+    assert.equal(await repeat(["--token", long]), `answered 200 with Content-Type text/html; Bearer ……, ${which}`);
+    assert.equal(
+      await repeat(["--header", "Cookie: a=1; id=a-cookie-value"]),
+      `answered 200 with Content-Type text/html; a=1; id=…, ${which}`,
+    );
   });
 });
 

@@ -61,6 +61,7 @@ describe("the command", () => {
     { args: ["doctor", "http://a", "--timeout", "x"], says: /^--timeout must be/m },
     { args: ["doctor", "http://a", "--header", "none"], says: /^--header must be/m },
     { args: ["doctor", "http://a", "--header", "a: b\r\nc: d"], says: /^--header must be/m },
+    { args: ["doctor", "http://a", "--header", "Content-Length: 1"], says: /^--header may not set Content-Length$/m },
     { args: ["doctor", "http://a", "--origin", "https://a/"], says: /^--origin must be/m },
     { args: ["doctor", "http://a", "--token", ""], says: /^--token must have/m },
     { args: ["doctor", "http://a", "--loud"], says: /--loud/ },

@@ -66,6 +66,34 @@ describe("a network that holds streams back", { concurrency: 3 }, () => {
   }
 });
 
+describe("a server", () => {
+  it("that pings is answered, over every transport", async (t) => {
+    const { proxy } = await setSite(t, { limits: { pingIntervalMs: 500, pongTimeoutMs: 500, pollHoldMs: 1000 } });
+    const found = await examine(proxy.url, "--idle", "4");
+    assert.deepEqual(found.faults, [], found.output);
+    assert.match(found.of("websocket-idle").seen, /the server speaks after 500 ms$/);
+    assert.match(found.of("poll").seen, /^held for 1\.\d s$/);
+  });
+
+  it("that has its pings turned off is warned of", async (t) => {
+    const { proxy } = await setSite(t, { limits: { pingIntervalMs: 0 } });
+    const found = await examine(proxy.url);
+    assert.deepEqual(found.faults, ["WARN websocket-idle"]);
+  });
+
+  it("that answers nothing more once a session was opened does not keep the doctor", async (t) => {
+    const { proxy, log } = await setSite(t);
+    const began = performance.now();
+    const examined = examine(proxy.url, "--timeout", "0.5");
+    await log.waitFor("open");
+    proxy.set({ type: "half-open" });
+    const found = await examined;
+    assert.equal(found.code, 1);
+    // Less than 50 s with the defaults.
+    assert.ok(performance.now() - began < 8000, found.output);
+  });
+});
+
 describe("an application that talks", () => {
   const greeting = "x".repeat(20_000);
 

@@ -139,6 +139,16 @@ const cases: readonly Wrong[] = [
   },
   {
     name: "nginx",
+    what: "takes Origin away",
+    wrong: 'proxy_set_header Origin "";',
+    faults: ["FAIL origin-foreign"],
+    check: "origin-foreign",
+    seen: /^a page of another origin may send requests, may open a WebSocket$/,
+    remedy: "originField",
+    line: /^proxy_set_header Origin \$http_origin;$/m,
+  },
+  {
+    name: "nginx",
     what: "lets a client have one request at a time",
     wrong: "limit_conn_zone $binary_remote_addr zone=perip:1m; # in http { }\nlimit_conn perip 1;",
     faults: ["FAIL parallel"],
@@ -273,6 +283,37 @@ describe("a proxy that is wrong in one thing", { concurrency: 3 }, () => {
       const mended = await setBehind(t, name, withLines(part, places[name], [...lines]));
       const after = await examine(mended.url, ...idle);
       assert.deepEqual(after.faults, [], after.output);
+    });
+  }
+});
+
+describe("a proxy that passes on another path only", { concurrency: 2 }, () => {
+  const documented = documentedConfiguration;
+  const parts: Readonly<Record<ProxyName, { readonly part: string; readonly place: string }>> = {
+    nginx: {
+      part: "server {\n  listen 80;\n  location /other { proxy_pass http://127.0.0.1:9090; }\n}",
+      place: "  listen 80;",
+    },
+    haproxy: {
+      part: documented("haproxy").replace("default_backend channels", "use_backend channels if { path_beg /other }"),
+      place: "frontend web",
+    },
+    apache: {
+      part: documented("apache").replace(/ProxyPass.*/, 'ProxyPass "/other" "http://127.0.0.1:9090/other"'),
+      place: "Listen 80",
+    },
+    caddy: { part: ":80 {\n  reverse_proxy /other* 127.0.0.1:9090\n}", place: ":80 {" },
+  };
+  for (const name of names) {
+    it(`is found to, and mended by what the doctor says: ${name}`, { skip: !hasProxy(name) }, async (t) => {
+      const { part, place } = parts[name];
+      const before = await examine((await setBehind(t, name, part)).url);
+      assert.equal(before.of("route").verdict, "FAIL", before.output);
+      const advice = before.of("route").remedy?.[name] ?? [];
+      assert.match(advice.join("\n"), /\/live/);
+      const lines = advice.filter((line) => !line.endsWith("# in backend channels"));
+      const after = await examine((await setBehind(t, name, withLines(part, place, lines))).url);
+      assert.equal(after.of("route").verdict, "ok", after.output);
     });
   }
 });
