@@ -79,7 +79,7 @@ const remedies: Readonly<Record<RemedyName, MakeRemedy>> = {
     what: "Let a client have several long requests at once: a stream or a poll, and a request that sends.",
     nginx: ["limit_conn_zone $binary_remote_addr zone=perip:1m; # in http { }", "limit_conn perip 20;"],
     haproxy: ["# raise in what denies or queues: maxconn, src_conn_cur"],
-    apache: ["MaxRequestWorkers 1000 # and mpm_event in place of mpm_prefork"],
+    apache: ["# use mpm_event in place of mpm_prefork", "MaxRequestWorkers 1000"],
     caddy: ["# has no such limit by itself"],
   }),
   upgrade: () => ({
@@ -118,7 +118,7 @@ const remedies: Readonly<Record<RemedyName, MakeRemedy>> = {
   framing: () => ({
     what: "Leave Transfer-Encoding: chunked: without it a stream that broke off looks like one that ended.",
     nginx: ["chunked_transfer_encoding on;"],
-    haproxy: ["# remove: option httpclose"],
+    haproxy: ["# keeps it by itself"],
     apache: ["# remove: SetEnv downgrade-1.0, SetEnv force-response-1.0"],
     caddy: ["# keeps it by itself"],
   }),

@@ -216,6 +216,16 @@ const cases: readonly Wrong[] = [
   },
   {
     name: "apache",
+    what: "puts its own host in place of the client's",
+    without: /^ProxyPreserveHost .*\n/gm,
+    faults: ["WARN origin-own"],
+    check: "origin-own",
+    seen: /with Sec-Fetch-Site/,
+    remedy: "host",
+    line: /^ProxyPreserveHost On$/m,
+  },
+  {
+    name: "apache",
     what: "cuts what is silent for two seconds",
     without: /^ProxyTimeout .*\n/gm,
     wrong: "ProxyTimeout 2",
@@ -318,23 +328,41 @@ describe("a proxy that passes on another path only", { concurrency: 2 }, () => {
   }
 });
 
-describe("a proxy that spreads the requests of a client over several servers", { skip: !hasProxy("nginx") }, () => {
-  it("is found to, and mended by what the doctor says", async (t) => {
-    const other = await setSite(t);
-    const balanced = (lines: readonly string[]): string => {
-      const servers = `server 127.0.0.1:9090; server 127.0.0.1:${other.port};`;
-      const documented = documentedConfiguration("nginx").replace("http://127.0.0.1:9090", "http://channels");
-      return `upstream channels {\n${lines.join("\n")}\n${servers}\n}\n${documented}`;
-    };
-    const broken = await setBehind(t, "nginx", balanced([]));
-    const before = await examine(broken.url);
-    const lost = before.findings.filter(({ remedy }) => remedy?.name === "sticky");
-    assert.ok(lost.length > 0, before.output);
-    for (const { seen } of lost) assert.match(seen, /refused with 4005/);
-    const mended = await setBehind(t, "nginx", balanced(lost[0]?.remedy?.nginx ?? []));
-    const after = await examine(mended.url);
-    assert.deepEqual(after.faults, [], after.output);
-  });
+describe("a proxy that spreads the requests of a client over several servers", { concurrency: 3 }, () => {
+  /** With another server at a port, and some lines that say who gets what. */
+  type Balance = (port: number, lines: string) => string;
+  const balances: readonly { readonly name: ProxyName; readonly broken: string; readonly balance: Balance }[] = [
+    {
+      name: "nginx",
+      broken: "",
+      balance: (port, lines) =>
+        `upstream channels {\n${lines}\nserver 127.0.0.1:9090; server 127.0.0.1:${port};\n}\n` +
+        documentedConfiguration("nginx").replace("http://127.0.0.1:9090", "http://channels"),
+    },
+    {
+      name: "haproxy",
+      broken: "",
+      balance: (port, lines) => `${documentedConfiguration("haproxy")}  server other 127.0.0.1:${port}\n${lines}\n`,
+    },
+    {
+      name: "caddy",
+      broken: "lb_policy round_robin",
+      balance: (port, lines) =>
+        documentedConfiguration("caddy").replace(" {\n    flush", ` 127.0.0.1:${port} {\n${lines}\nflush`),
+    },
+  ];
+  for (const { name, broken, balance } of balances) {
+    it(`is found to, and mended by what the doctor says: ${name}`, { skip: !hasProxy(name) }, async (t) => {
+      const other = await setSite(t);
+      const before = await examine((await setBehind(t, name, balance(other.port, broken))).url);
+      const lost = before.findings.filter(({ remedy }) => remedy?.name === "sticky");
+      assert.ok(lost.length > 0, before.output);
+      for (const { seen } of lost) assert.match(seen, /refused with 4005/);
+      const advice = lost[0]?.remedy?.[name] ?? [];
+      const after = await examine((await setBehind(t, name, balance(other.port, advice.join("\n")))).url);
+      assert.deepEqual(after.faults, [], after.output);
+    });
+  }
 });
 
 /** Puts lines behind the first one that begins as it is said; of nginx, those that belong outside, in front of all. */
