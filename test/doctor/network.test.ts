@@ -103,6 +103,14 @@ describe("an application that talks", () => {
     assert.deepEqual(found.faults, [], found.output);
   });
 
+  it("is asked for no message twice: a poll behind what came is held", async (t) => {
+    const sessions = createSessions();
+    const { port } = await setServer(t, (request) => sessions.accept(request, (channel) => channel.send("welcome")));
+    const found = await examine(`http://127.0.0.1:${port}/`);
+    assert.deepEqual(found.faults, [], found.output);
+    assert.match(found.of("poll").seen, /^held for /);
+  });
+
   it("may close the session at once: what can be tried is", async (t) => {
     const sessions = createSessions();
     const { port } = await setServer(t, (request) => sessions.accept(request, (channel) => channel.close(4600, "no")));
