@@ -148,7 +148,7 @@ const remedies: Readonly<Record<RemedyName, MakeRemedy>> = {
     caddy: ["lb_policy ip_hash"],
   }),
   host: () => ({
-    what: "Pass the host on that the client asked for: by it the server knows pages of its own.",
+    what: "Pass the host on that the client asked for: by it the server knows pages of its own, and what it serves at all.",
     nginx: ["proxy_set_header Host $http_host;"],
     haproxy: ["# remove: http-request set-header Host"],
     apache: ["ProxyPreserveHost On"],

@@ -32,6 +32,7 @@ const statusRemedies: ReadonlyMap<number, RemedyName> = new Map<number, RemedyNa
   [405, "path"],
   [407, "authorization"],
   [413, "bodyLimit"],
+  [421, "host"],
   [429, "connections"],
   [502, "upstream"],
   [503, "upstream"],
