@@ -20,6 +20,7 @@ const failures: Readonly<Record<string, string>> = {
 
 const codeRemedies: ReadonlyMap<number, RemedyName> = new Map<number, RemedyName>([
   [closeCodes.denied, "authorization"],
+  [closeCodes.stale, "authorization"],
   [closeCodes.version, "version"],
   [closeCodes.unknown, "sticky"],
   [closeCodes.tooBig, "bodyLimit"],
