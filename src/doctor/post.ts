@@ -1,4 +1,10 @@
-import { Agent as HttpAgent, type IncomingHttpHeaders, type IncomingMessage, request as requestHttp } from "node:http";
+import {
+  Agent as HttpAgent,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  request as requestHttp,
+} from "node:http";
 import { Agent as HttpsAgent, request as requestHttps } from "node:https";
 import type { Readable } from "node:stream";
 import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib";
@@ -48,6 +54,13 @@ export type PostOptions = {
 /** Most bytes of one message that is read. Servers take 1 MiB by default. */
 export const mostRecordBytes: number = 16 * 1024 * 1024;
 
+/**
+ * Who refuses a large body by its length answers as soon as the head is there, and closes. If the body were on its way
+ * by then, the reset would take the answer with it (RFC 9112 §9.6).
+ */
+const largeBytes = 64 * 1024;
+const headStartMs = 200;
+
 const decompressors: Readonly<Record<string, () => NodeJS.ReadWriteStream & Readable>> = {
   gzip: createGunzip,
   deflate: createInflate,
@@ -60,30 +73,15 @@ export function post(
   records: readonly SessionRecord[],
   options: PostOptions,
 ): Promise<Reply | Failure> {
-  const { url, headers: given, token } = target;
-  const { limitMs, method = "POST", credentials, headers = {}, take } = options;
+  const { url } = target;
+  const { limitMs, method = "POST", take } = options;
   const isSecure = url.protocol === "https:";
   // Its connection is kept as long as a browser would keep it, and for no other request, which could find it closed.
   const agent = new (isSecure ? HttpsAgent : HttpAgent)({ keepAlive: true });
   const body = Buffer.concat(records.map((record) => encodeRecord(record)));
   const askedAtMs = performance.now();
-  const request = (isSecure ? requestHttps : requestHttp)(url, {
-    method,
-    agent,
-    headers: {
-      accept: "*/*",
-      "accept-encoding": Object.keys(decompressors).join(", "),
-      ...given,
-      ...(method === "POST" && {
-        "content-type": "application/octet-stream",
-        "content-length": body.length,
-        [protocolField]: protocolVersion,
-        ...(token !== undefined && { authorization: `Bearer ${token}` }),
-        ...(credentials && { [sessionField]: encodeCredentials(credentials.session, credentials.secret) }),
-      }),
-      ...headers,
-    },
-  });
+  const headers = fieldsOf(target, options, body.length);
+  const request = (isSecure ? requestHttps : requestHttp)(url, { method, agent, headers });
   const hangUp = (): void => {
     request.destroy();
     agent.destroy();
@@ -91,6 +89,7 @@ export function post(
   return new Promise((resolve) => {
     const fail = (code: string, text: string): void => {
       clearTimeout(timer);
+      clearTimeout(sending);
       hangUp();
       resolve({ what: "failure", code, text, afterMs: performance.now() - askedAtMs });
     };
@@ -99,13 +98,40 @@ export function post(
     request.on("error", (error: NodeJS.ErrnoException) => fail(error.code ?? "", error.message));
     request.once("response", (response) => {
       clearTimeout(timer);
+      clearTimeout(sending);
       const { statusCode: status = 0, headers: answered, httpVersion } = response;
       const headMs = performance.now() - askedAtMs;
       const arrivals = readArrivals(response, take);
       resolve({ what: "reply", status, headers: answered, httpVersion, askedAtMs, headMs, arrivals, hangUp });
     });
-    request.end(body);
+    let sending: NodeJS.Timeout | undefined;
+    if (body.length < largeBytes) request.end(body);
+    else {
+      request.flushHeaders();
+      sending = setTimeout(() => request.end(body), headStartMs);
+    }
   });
+}
+
+function fieldsOf(
+  { headers: given, token }: Target,
+  { method, credentials, headers }: PostOptions,
+  bodyBytes: number,
+): OutgoingHttpHeaders {
+  const ofPost = {
+    "content-type": "application/octet-stream",
+    "content-length": bodyBytes,
+    [protocolField]: protocolVersion,
+    ...(token !== undefined && { authorization: `Bearer ${token}` }),
+    ...(credentials && { [sessionField]: encodeCredentials(credentials.session, credentials.secret) }),
+  };
+  return {
+    accept: "*/*",
+    "accept-encoding": Object.keys(decompressors).join(", "),
+    ...given,
+    ...(method === "OPTIONS" ? {} : ofPost),
+    ...headers,
+  };
 }
 
 function readArrivals(response: IncomingMessage, take: PostOptions["take"]): Arrivals {

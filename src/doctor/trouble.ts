@@ -13,6 +13,7 @@ const failures: Readonly<Record<string, string>> = {
   EAI_AGAIN: "the name service does not answer (DNS)",
   ECONNREFUSED: "nothing listens there",
   ECONNRESET: "the connection was reset",
+  EPIPE: "the connection was reset",
   EHOSTUNREACH: "there is no way to the host",
   ENETUNREACH: "there is no way to the host",
   ETIMEDOUT: "the host does not answer",

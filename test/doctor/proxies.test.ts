@@ -243,7 +243,7 @@ const cases: readonly Wrong[] = [
     wrong: "http-request deny deny_status 413 if { req.body_size gt 100000 }",
     faults: ["FAIL body"],
     check: "body",
-    seen: /^a message of 1015808 bytes: answered 413$/,
+    seen: /^a message of 1015808 bytes: (?:answered 413$|the connection was reset)/,
     remedy: "bodyLimit",
     line: /remove: http-request deny if { req.body_size/,
   },
