@@ -21,6 +21,10 @@ import { countControl } from "./count-control.ts";
 import type { Item } from "./item.ts";
 import type { SessionTerms } from "./server-session-channel.ts";
 import type { Intake, ServerTransport } from "./server-transport.ts";
+import { SharedRun } from "./shared-run.ts";
+
+/** What was put last on a WebSocket. It is kept until something else is: as much as one turn of one session. */
+let lastRun = SharedRun.none;
 
 /** What a WebSocket that carries sessions belongs to. */
 export type SocketOwner<User> = {
@@ -132,9 +136,19 @@ export class SessionSocket<User> extends WebSocketChannel implements ServerTrans
     const attachment = this.#attachment;
     if (attachment === undefined || !this.isOpen) return;
     let room = this.environment.limits.softBufferedBytes - this.outbox.bufferedAmount;
+    if (room > 0 && lastRun.payloads.length > 1 && attachment.nextAll(lastRun.payloads)) {
+      this.transmitFrames(lastRun.framesBy(this.encoder));
+      return;
+    }
+    let run: SharedRun | undefined;
     while (room > 0) {
       const item = attachment.next();
-      if (item === undefined) return;
+      if (item === undefined) {
+        lastRun = run ?? lastRun;
+        return;
+      }
+      // An empty one is no frame of its own here.
+      if (item instanceof Payload && item.bytes.length > 0) (run ??= new SharedRun()).payloads.push(item);
       room -= this.#put(item);
     }
     if (this.#isWaiting) return;

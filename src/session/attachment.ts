@@ -13,6 +13,8 @@ type FaultName = Fault["name"];
 export type Carried<Item> = {
   /** The item of a number, on its way over this attachment. */
   take(attachment: Attachment<Item>, number: number): Item | CloseRecord | undefined;
+  /** Takes just these items, from a number on, if they are all there is. */
+  takeAll(attachment: Attachment<Item>, number: number, items: readonly Item[]): boolean;
   /** Whether what comes over this attachment counts. */
   heard(attachment: Attachment<Item>): boolean;
   /** The peer broke the protocol over this attachment. @returns whether it carries the session, which has ended */
@@ -45,6 +47,13 @@ export class Attachment<Item> {
     const item = this.#session.take(this, this.nextOutgoing);
     if (item !== undefined) this.nextOutgoing += 1;
     return item;
+  }
+
+  /** Takes just these items if they are all there is. @returns whether it did */
+  nextAll(items: readonly Item[]): boolean {
+    const isTaken = this.#session.takeAll(this, this.nextOutgoing, items);
+    if (isTaken) this.nextOutgoing += items.length;
+    return isTaken;
   }
 
   /** Takes what came over the transport, in its order. */

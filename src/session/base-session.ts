@@ -108,6 +108,13 @@ export abstract class BaseSession<Item> implements Carried<Item>, Watched {
     return item;
   }
 
+  takeAll(attachment: Attachment<Item>, number: number, items: readonly Item[]): boolean {
+    if (this.peerHas >= this.outgoing.first) this.#forget();
+    const isTaken = attachment === this.current && this.outgoing.endsWith(number, items);
+    if (isTaken) this.written = Math.max(this.written, number + items.length - 1);
+    return isTaken;
+  }
+
   heard(attachment: Attachment<Item>): boolean {
     if (attachment !== this.current) return false;
     this.#liveness?.heard();

@@ -51,6 +51,14 @@ export class ReplayBuffer<Item> {
     return this.#items[this.#indexOf(number)];
   }
 
+  /** Whether just these items are what is held from a number on. */
+  endsWith(number: number, items: readonly unknown[]): boolean {
+    if (number < this.#first || number + items.length !== this.#next) return false;
+    let at = number;
+    for (const item of items) if (this.#items[this.#indexOf(at++)] !== item) return false;
+    return true;
+  }
+
   /** Forgets everything before a number. */
   forgetBefore(number: number): void {
     if (number <= this.#first) return;

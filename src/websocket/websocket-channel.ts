@@ -7,7 +7,7 @@ import { Mailbox, type MailboxListener } from "../channel/mailbox.ts";
 import { Outbox } from "../channel/outbox.ts";
 import type { Message } from "../channel/message.ts";
 import type { Outgoing } from "../channel/outgoing.ts";
-import type { Payload } from "../channel/payload.ts";
+import type { Encoder, Payload } from "../channel/payload.ts";
 import { closedHere, type ClosedWith, closedWith, statusOf } from "../channel/status.ts";
 import { checkDropped } from "../http/head.ts";
 import { appendFrame, appendMessage, type Room } from "./append-message.ts";
@@ -124,8 +124,7 @@ export class WebSocketChannel extends BaseChannel implements Watched, MailboxLis
   }
 
   override fail(): void {
-    if (this.closed !== undefined) return;
-    this.closeWith(1011, closedHere(1011));
+    if (this.closed === undefined) this.closeWith(1011, closedHere(1011));
   }
 
   receivedMessage(message: Message): void {
@@ -133,8 +132,7 @@ export class WebSocketChannel extends BaseChannel implements Watched, MailboxLis
   }
 
   receivedPing(data: Buffer): void {
-    if (this.#hasSentClose || !this.#transmitFrame(encodePong(data))) return;
-    this.handlePing(data);
+    if (!this.#hasSentClose && this.transmitFrames(encodePong(data))) this.handlePing(data);
   }
 
   receivedClose(code: number, reason: string): void {
@@ -217,7 +215,7 @@ export class WebSocketChannel extends BaseChannel implements Watched, MailboxLis
   }
 
   protected override transmitShared(payload: Payload, close: boolean): boolean {
-    if (!this.#transmitFrame(payload.encodedBy(this.#options.deflater?.frameOf ?? frameOf))) return false;
+    if (!this.transmitFrames(payload.encodedBy(this.encoder))) return false;
     if (close) this.end(1000, "");
     return true;
   }
@@ -226,16 +224,21 @@ export class WebSocketChannel extends BaseChannel implements Watched, MailboxLis
     this.closeWith(code, closedHere(code, reason));
   }
 
-  protected transmitMessage(message: Message): boolean {
-    if (appendMessage(this, this.#outbox, message, this.#options.deflater)) return true;
-    this.overflow();
-    return false;
+  /** How shared messages stand on this WebSocket. */
+  protected get encoder(): Encoder {
+    return this.#options.deflater?.frameOf ?? frameOf;
   }
 
-  #transmitFrame(frame: Buffer): boolean {
-    if (appendFrame(this, this.#outbox, frame)) return true;
-    this.overflow();
-    return false;
+  protected transmitMessage(message: Message): boolean {
+    const hasRoom = appendMessage(this, this.#outbox, message, this.#options.deflater);
+    if (!hasRoom) this.overflow();
+    return hasRoom;
+  }
+
+  protected transmitFrames(frames: Buffer): boolean {
+    const hasRoom = appendFrame(this, this.#outbox, frames);
+    if (!hasRoom) this.overflow();
+    return hasRoom;
   }
 
   #transmitStream(body: StreamBody, close: boolean): void {

@@ -64,7 +64,7 @@ describe("a handler that is asked for a WebSocket", () => {
     client.write("GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n");
     client.resume();
     client.write("GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    const response = await client.readResponse();
+    const response = await client.readResponse({ timeoutMs: 20_000 });
     assert.equal(response.status, 403);
     assert.equal(response.complete, true);
     assert.equal(response.body.length, 2_000_000);
