@@ -7,9 +7,18 @@ import type { ConversationServer } from "./conversation-server.ts";
 import { Conversation } from "./conversation.ts";
 
 /** The time that a slow machine needs, and by far not what a case takes. */
-const patienceMs = 20_000;
+const usualPatienceMs = 20_000;
 /** These strike some time after they were chosen; the others with that. */
 const strikeLater: readonly Fault["type"][] = ["cut", "half-open", "refuse", "offline"];
+
+export type RunOptions = {
+  readonly seed: number;
+  readonly rounds: number;
+  /** Default: one of its own. */
+  readonly server?: ConversationServer;
+  /** How long each step may take. */
+  readonly patienceMs?: number;
+};
 
 /** The name of the test of a case. */
 export function nameOf({ name, transports, direction }: ChaosCase): string {
@@ -26,7 +35,7 @@ export function nameOf({ name, transports, direction }: ChaosCase): string {
 export async function runCase(
   scope: Scope,
   chaos: ChaosCase,
-  { seed, rounds, server }: { readonly seed: number; readonly rounds: number; readonly server?: ConversationServer },
+  { seed, rounds, server, patienceMs = usualPatienceMs }: RunOptions,
 ): Promise<void> {
   const conversation = await Conversation.start(scope, {
     ...(server && { server }),
@@ -42,15 +51,19 @@ export async function runCase(
   try {
     await oracle.until(() => oracle.isDelivered, patienceMs, "the greeting");
     conversation.talk();
-    for (let round = 0; round < rounds; round += 1) await endure(conversation, chaos);
+    for (let round = 0; round < rounds; round += 1) await endure(conversation, chaos, patienceMs);
     conversation.sendLast();
-    await finish(conversation);
+    await finish(conversation, patienceMs);
   } catch (cause) {
     throw new Error(`CHANNELKIT_SEED=${seed} breaks it\n${conversation.story()}`, { cause });
   }
 }
 
-async function endure({ oracle, proxy }: Conversation, { faults, strikes, cuts }: ChaosCase): Promise<void> {
+async function endure(
+  { oracle, proxy }: Conversation,
+  { faults, strikes, cuts }: ChaosCase,
+  patienceMs: number,
+): Promise<void> {
   proxy.set(faults);
   if (cuts) proxy.cut();
   const struck = (): boolean => strikesOf(proxy.events, faults) >= strikes;
@@ -61,7 +74,7 @@ async function endure({ oracle, proxy }: Conversation, { faults, strikes, cuts }
   await oracle.until(() => oracle.progress > before + 20, patienceMs, "messages behind the fault");
 }
 
-async function finish(conversation: Conversation): Promise<void> {
+async function finish(conversation: Conversation, patienceMs: number): Promise<void> {
   const { oracle, client } = conversation;
   await oracle.until(() => oracle.isDelivered, patienceMs, "all messages");
   assert.deepEqual(

@@ -46,6 +46,9 @@ export type SoakOptions = {
 const talkers = 4;
 const visitors = 8;
 const stallers = 4;
+/** A process that is short of time must not be taken for a client that is gone. */
+const limits = { pingIntervalMs: 500, pongTimeoutMs: 4000 };
+const patienceMs = 60_000;
 const broadcastIntervalMs = 20;
 const sampleIntervalMs = 2000;
 
@@ -61,7 +64,7 @@ export async function soak({ seconds, seed, report }: SoakOptions): Promise<Soak
   await inScope(async (scope) => {
     const store = new MemoryChannelStore();
     const ends: Partial<Record<CloseStatus, number>> = {};
-    const server = await ConversationServer.start(scope, {}, (request) =>
+    const server = await ConversationServer.start(scope, limits, (request) =>
       withChannel(request, (channel) => {
         if (request.url.endsWith("/stream")) channel.send("", { close: false });
         store.add("group", channel);
@@ -90,7 +93,7 @@ export async function soak({ seconds, seed, report }: SoakOptions): Promise<Soak
     };
     const converse = async (): Promise<void> => {
       const chaos = random.pick(quickCases);
-      const options = { seed: random.int(0, 2 ** 32 - 1), rounds: 2, server };
+      const options = { seed: random.int(0, 2 ** 32 - 1), rounds: 2, server, patienceMs };
       try {
         await inScope((inner) => runCase(inner, chaos, options));
       } catch (cause) {
