@@ -28,7 +28,7 @@ async function take(socket: SessionWebSocket, count: number): Promise<(string | 
 it("what a group is sent in one turn comes in its order to each, whatever else a member is sent, and however it compresses", async (t) => {
   const { port, channels } = await setSessions(t, {}, { compression: true });
   const sockets: SessionWebSocket[] = [];
-  for (const options of [{}, {}, offer, {}, offer]) {
+  for (const options of [{}, {}, offer, offer, {}, offer]) {
     const socket = await SessionWebSocket.open(port, options);
     await socket.attach(attachRecord(1));
     sockets.push(socket);
@@ -40,17 +40,23 @@ it("what a group is sent in one turn comes in its order to each, whatever else a
     channels[1]?.send("for one alone");
     store.broadcast("group", bytes);
     store.broadcast("group", "");
+    store.broadcast("group", new Uint8Array(0));
     store.broadcast("group", "last");
   }
-  const expected = [0, 1, 2].flatMap((round) => [`${round} ${long}`, bytes, "", "last"]);
-  const withOwn = [0, 1, 2].flatMap((round) => [`${round} ${long}`, "for one alone", bytes, "", "last"]);
+  // Empty bytes are the escape before a control record, which says that they are meant.
+  const empties = ["", Buffer.alloc(0), '{"type":"empty"}', "last"];
+  const expected = [0, 1, 2].flatMap((round) => [`${round} ${long}`, bytes, ...empties]);
+  const withOwn = [0, 1, 2].flatMap((round) => [`${round} ${long}`, "for one alone", bytes, ...empties]);
   for (const [index, socket] of sockets.entries()) {
     const wanted = index === 1 ? withOwn : expected;
     assert.deepEqual(await take(socket, wanted.length), wanted, `member ${index}`);
   }
-  // A later turn, of which nothing is as in the one before.
-  for (const text of ["one", "two"]) store.broadcast("group", text);
-  for (const socket of sockets) assert.deepEqual(await take(socket, 2), ["one", "two"]);
-  for (const text of ["one", "two", "three"]) store.broadcast("group", text);
-  for (const socket of sockets) assert.deepEqual(await take(socket, 3), ["one", "two", "three"]);
+  // Later turns, of as many messages as the one before.
+  for (const texts of [
+    ["one", "two"],
+    ["three", "four"],
+  ]) {
+    for (const text of texts) store.broadcast("group", text);
+    for (const socket of sockets) assert.deepEqual(await take(socket, 2), texts);
+  }
 });
