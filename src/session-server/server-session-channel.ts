@@ -87,7 +87,7 @@ export class ServerSessionChannel<User>
   #transport: ServerTransport | undefined;
   /** There while transports are paused for a slow handler. */
   #stallWatch: StallWatch | undefined;
-  #whenRoom: (() => void)[] | undefined;
+  #whenRoom: Set<() => void> | undefined;
   #presence: Presence | undefined;
 
   constructor(request: Request, { session, limits, environment, remoteAddress, user }: SessionParts<User>) {
@@ -175,9 +175,10 @@ export class ServerSessionChannel<User>
     this.end(1011, "");
   }
 
-  whenRoom(callback: () => void): void {
-    if (this.isFull) (this.#whenRoom ??= []).push(callback);
+  whenRoom(callback: () => void): () => void {
+    if (this.isFull) (this.#whenRoom ??= new Set()).add(callback);
     else callback();
+    return () => this.#whenRoom?.delete(callback);
   }
 
   mailboxFull(mailbox: Mailbox): void {
@@ -249,9 +250,9 @@ export class ServerSessionChannel<User>
     this.#stallWatch = undefined;
     this.#session.resumeHearing();
     this.#transport?.resumeReading?.();
-    const callbacks = this.#whenRoom ?? [];
+    const callbacks = this.#whenRoom;
     this.#whenRoom = undefined;
-    for (const callback of callbacks) callback();
+    for (const callback of callbacks ?? []) callback();
   }
 }
 

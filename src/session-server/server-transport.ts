@@ -8,8 +8,8 @@ import type { Item } from "./item.ts";
 export type Intake = {
   /** Whether so much waits for the receive handler that the client is to wait. */
   readonly isFull: boolean;
-  /** Calls back once it is not, or the session is over. */
-  whenRoom(callback: () => void): void;
+  /** Calls back once it is not, or the session is over. @returns takes it back */
+  whenRoom(callback: () => void): () => void;
 };
 
 /** What carries a session on the side of the server. */

@@ -115,13 +115,17 @@ export class SessionRequests<User> {
         if (end?.cause === "fault" || end?.cause === "gap") response.refuse(end);
         else response.acknowledge({ type: "ack", received: session.takeReceived() });
       };
-      if (intake === undefined) acknowledge();
+      if (intake?.isFull !== true) acknowledge();
       else {
+        const stopWaiting = intake.whenRoom(acknowledge);
         // For no longer than a poll: the client takes a response that does not come for a lost one.
-        const stopWaiting = this.#host.clock.after(this.#host.limits.pollHoldMs, acknowledge);
-        intake.whenRoom(() => {
-          stopWaiting();
-          acknowledge();
+        const stopHolding = this.#host.clock.after(this.#host.limits.pollHoldMs, acknowledge);
+        // Also for a client that has left: one that comes and goes would else have as many requests kept as it makes.
+        response.onDeparture({
+          departed: () => {
+            stopWaiting();
+            stopHolding();
+          },
         });
       }
     }
