@@ -67,18 +67,22 @@ export function hasBody(request: IncomingMessage): boolean {
   return request.headers["transfer-encoding"] !== undefined || (request.headers["content-length"] ?? "0") !== "0";
 }
 
+/** A scheme and a host (RFC 9112 §3.2.2, RFC 3986 §3.1). */
+const absoluteTarget = /^([a-z][a-z\d+.-]*):\/\/([^/?#]*)/i;
+
 /** @param hosts - how many Host fields there are; Node gives the first */
 function checkHost(request: IncomingMessage, hosts: number, isOptional: boolean): RequestFault | undefined {
   if (hosts > 1) return fault(400, "the request has more than one Host field");
   const { host } = request.headers;
   if (host === undefined) return isOptional ? undefined : fault(400, "the request has no Host field");
   if (!isHost(host)) return fault(400, "the Host field is no host");
-  // RFC 9112 §3.2.2: the target wins, so an unequal pair is only of use to mislead.
-  const target = request.url?.startsWith("/") === true ? null : /^https?:\/\/([^/?#]*)/i.exec(request.url ?? "");
-  if (target !== null && target[1]?.toLowerCase() !== host.toLowerCase()) {
-    return fault(400, "the Host field is not the host of the request target");
-  }
-  return undefined;
+  // RFC 9112 §3.2.2: the target wins, so an unequal pair is only of use to mislead, as is a scheme that is not served.
+  const target = request.url?.startsWith("/") === true ? null : absoluteTarget.exec(request.url ?? "");
+  if (target === null) return undefined;
+  const [, scheme = "", targetHost = ""] = target;
+  if (!/^https?$/i.test(scheme)) return fault(400, "the request target is of another scheme");
+  if (targetHost.toLowerCase() === host.toLowerCase()) return undefined;
+  return fault(400, "the Host field is not the host of the request target");
 }
 
 /** @param codings - how many Transfer-Encoding fields there are; Node gives them joined */

@@ -84,6 +84,15 @@ describe("allowedHosts", () => {
     assert.equal(await ask("GET / HTTP/1.0\r\n\r\n"), 421);
   });
 
+  it("refuses a whole URL of another scheme, whose host would be that of the request", async (t) => {
+    const { ask } = await setSite(t, { allowedHosts: ["app.example"] });
+    for (const scheme of ["ftp", "ws", "file"]) {
+      for (const host of ["rebound.example", "app.example", ""]) {
+        assert.equal(await ask(`GET ${scheme}://${host}/ HTTP/1.1\r\nHost: app.example\r\n\r\n`), 400, scheme);
+      }
+    }
+  });
+
   it("does not decide between two hosts: with more than one Host field a request is refused by every transport", async (t) => {
     const { ask } = await setSite(t, { allowedHosts: ["app.example"] });
     for (const [what, request] of Object.entries(requests)) {
