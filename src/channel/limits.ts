@@ -143,6 +143,15 @@ export const streamHeadDelayMs = 50;
  */
 export const mostWaitingSends = 4096;
 
+/**
+ * How many records of one request of a session are read. What is behind them comes again with the next request, as for a
+ * session that has no room: the answer says how much was taken.
+ *
+ * A body of 1 MiB holds 350 000 empty messages, which kept everything else waiting for half a second; so many take a few
+ * milliseconds.
+ */
+export const mostRecordsPerRequest = 4096;
+
 /** Bounds of the history that a store keeps for each group, and of how many groups it keeps it for. */
 export type HistoryLimits = {
   /** Messages kept for a group. Over it: the oldest is forgotten. */

@@ -34,6 +34,8 @@ const header = /^([tbc])(0|[1-9]\d{0,9}):/;
 const beginningOfHeader = /^([tbc](0|[1-9]\d{0,9})?)?$/;
 export const mostHeaderBytes = 12;
 
+const nothing = new Uint8Array(0);
+
 /**
  * Reads the records of one body, whose bytes may come cut anywhere.
  *
@@ -44,13 +46,16 @@ export class RecordDecoder {
   readonly #maxMessageBytes: number;
   readonly #take: (record: SessionRecord) => void;
   /** What has come of a record that is not complete: the first of these bytes. */
-  #held = new Uint8Array(0);
+  #held = nothing;
   #heldBytes = 0;
   #fault: Fault | undefined;
+  #leftRecords: number;
 
-  constructor(maxMessageBytes: number, take: (record: SessionRecord) => void) {
+  /** @param mostRecords - what stands behind so many is not read */
+  constructor(maxMessageBytes: number, take: (record: SessionRecord) => void, mostRecords: number = Infinity) {
     this.#maxMessageBytes = maxMessageBytes;
     this.#take = take;
+    this.#leftRecords = mostRecords;
   }
 
   /** Whether the body may end here: what was read are whole records. */
@@ -66,11 +71,11 @@ export class RecordDecoder {
       bytes = this.#held.subarray(0, this.#heldBytes);
     }
     let start = 0;
-    for (let end = 0; end >= 0 && this.#fault === undefined;) {
+    for (let end = 0; end >= 0 && this.#fault === undefined && this.#leftRecords > 0;) {
       start = end;
       end = this.#readRecord(bytes, start);
     }
-    this.#hold(bytes.subarray(start), 0);
+    this.#hold(this.#leftRecords > 0 ? bytes.subarray(start) : nothing, 0);
     return this.#fault;
   }
 
@@ -78,7 +83,7 @@ export class RecordDecoder {
   #hold(bytes: Uint8Array, at: number): void {
     this.#heldBytes = at + bytes.length;
     // A large message is not kept beyond itself.
-    if (this.#heldBytes === 0) this.#held = new Uint8Array(0);
+    if (this.#heldBytes === 0) this.#held = nothing;
     if (this.#heldBytes > this.#held.length) {
       const grown = new Uint8Array(Math.max(this.#heldBytes, 2 * at));
       grown.set(this.#held.subarray(0, at));
@@ -106,6 +111,7 @@ export class RecordDecoder {
   }
 
   #complete(kind: string, payload: Uint8Array): void {
+    this.#leftRecords -= 1;
     // A copy: the bytes belong to others, who may use them again.
     if (kind === "b") {
       this.#take(new Uint8Array(payload));

@@ -1,5 +1,6 @@
 import { type Fault, faultOf } from "../protocol/control-codec.ts";
 import type { IncomingMessage } from "node:http";
+import { mostRecordsPerRequest } from "../channel/limits.ts";
 import type { ControlRecord } from "../protocol/control-record.ts";
 import { decodeCredentials, type SessionCredentials, sessionField } from "../protocol/http-fields.ts";
 import { RecordDecoder, type SessionRecord } from "../protocol/record-codec.ts";
@@ -27,7 +28,7 @@ export function readRecords(
   if (type.trim().toLowerCase() !== "application/octet-stream")
     return faultOf("a body must be application/octet-stream");
   const records: SessionRecord[] = [];
-  const decoder = new RecordDecoder(maxMessageBytes, (record) => records.push(record));
+  const decoder = new RecordDecoder(maxMessageBytes, (record) => records.push(record), mostRecordsPerRequest);
   const fault = decoder.push(rawBody);
   if (fault !== undefined) return fault;
   if (!decoder.isBetweenRecords) return faultOf("a body must hold whole records");

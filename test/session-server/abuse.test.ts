@@ -12,7 +12,7 @@ import {
   SessionRequester,
   SessionWebSocket,
 } from "./session-client.ts";
-import { attachedOf, setGated, setSessions } from "./set-sessions.ts";
+import { attachedOf, messagesOf, setGated, setSessions } from "./set-sessions.ts";
 
 guardAgainstUnhandled();
 afterEach(destroyOpenClients);
@@ -122,6 +122,19 @@ describe("a send with more messages than a slow handler is to have waiting", () 
       first = ack.received + 1;
     }
     assert.deepEqual(received, messages);
+  });
+
+  it("is read only as far as that takes little time: the client comes again with the rest", async (t) => {
+    const { port, log } = await setSessions(t);
+    const http = await SessionRequester.connect(port);
+    const credentials = credentialsOf(attachedOf((await http.ask([attachRecord(1, { mode: "poll" })])).records));
+    const messages = Array.from({ length: 300_000 }, (_, index) => (index === 4095 ? "the first of the rest" : ""));
+    const send = { type: "send", attach: 1, received: 0 } as const;
+    const { records } = await http.ask([{ ...send, first: 1 }, ...messages], { credentials });
+    assert.deepEqual(records, [{ type: "ack", received: 4095 }]);
+    const rest = [{ ...send, first: 4096 }, ...messages.slice(4095, 4100)] as const;
+    assert.deepEqual((await http.ask(rest, { credentials })).records, [{ type: "ack", received: 4100 }]);
+    assert.equal(messagesOf(log)[4095], "the first of the rest");
   });
 
   it("is not read where there is no session", async (t) => {
