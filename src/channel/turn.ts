@@ -57,7 +57,7 @@ export function isTurnSpent(): boolean {
   return now > deadline;
 }
 
-/** Calls back in this turn or a later one, when everything sent before is written and budget is left. `work` must not throw. */
+/** Calls back at the end of this turn or a later one, within a budget that is shared with others. `work` must not throw. */
 export function postpone(work: () => void): void {
   postponed.push(work);
   schedule();
@@ -82,10 +82,10 @@ function endTurn(): void {
   isScheduled = false;
   deadline = performance.now() + (deadline === 0 ? turnBudgetMs : turnBudgetMs / 2);
   fillAll();
-  if (flushWaiting()) {
-    slab.recycle();
-    if (filling.length === 0) workOff();
-  }
+  if (flushWaiting()) slab.recycle();
+  // A part of each turn is for this work alone: while more is sent than can be written, it would never have a turn.
+  deadline = Math.max(deadline, performance.now() + turnBudgetMs / 4);
+  workOff();
   deadline = 0;
   if (filling.length > 0 || waiting.length > 0 || postponed.length > 0) schedule();
 }

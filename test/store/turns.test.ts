@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { flushAtEndOfTurn } from "../../src/channel/turn.ts";
 import { MemoryChannelStore, turnBudgetMs } from "../../src/index.ts";
 import { served } from "./crowd.ts";
 import { RecordingChannel } from "./recording-channel.ts";
@@ -47,6 +48,26 @@ test("a broadcast that takes longer than the budget of a turn goes on in later o
     await nextTurn();
     assert.ok(calls - before <= turnBudgetMs + 1, `${calls - before} calls in one turn`);
   }
+  for (const member of members) assert.deepEqual(member.received, ["value"]);
+});
+
+test("a broadcast gets on while more is sent in each turn than can be written [1U-3]", async () => {
+  const { store, members } = crowdOf(30);
+  await nextTurn();
+  const done = { all: false };
+  const writers = Array.from({ length: 64 }, () => ({
+    endTurn(): void {
+      busyWait(1);
+      if (!done.all) flushAtEndOfTurn(this);
+    },
+  }));
+  for (const writer of writers) flushAtEndOfTurn(writer);
+  store.broadcast("lobby", () => {
+    busyWait(1);
+    return "value";
+  });
+  for (let turn = 0; turn < 100 && members.at(-1)?.received.length === 0; turn++) await nextTurn();
+  done.all = true;
   for (const member of members) assert.deepEqual(member.received, ["value"]);
 });
 
