@@ -28,6 +28,8 @@ export type AdmissionOptions<User> = {
 /** Who may have a session. Whatever goes wrong on the way, the answer is no. */
 export class Admission<User> {
   readonly #options: AdmissionOptions<User>;
+  /** Those whose answers are waited for, each with the users whose right was taken back meanwhile. */
+  readonly #pending = new Set<Set<string>>();
 
   constructor(options: AdmissionOptions<User>) {
     this.#options = options;
@@ -46,8 +48,15 @@ export class Admission<User> {
     }
   }
 
+  /** The sessions of a user are closed: an answer that is on its way may be older than that, and the client has to ask again. */
+  revoke(owner: string): void {
+    for (const revoked of this.#pending) revoked.add(owner);
+  }
+
   async #wait(answer: PromiseLike<unknown>, report: ErrorListener): Promise<Admitted<User> | Refusal> {
     const { clock, timeoutMs } = this.#options;
+    const revoked = new Set<string>();
+    this.#pending.add(revoked);
     let stopWaiting: (() => void) | undefined;
     const late = new Promise<Refusal>((resolve) => {
       stopWaiting = clock.after(timeoutMs, () => {
@@ -61,7 +70,8 @@ export class Admission<User> {
     );
     const result = await Promise.race([settled, late]);
     stopWaiting?.();
-    return result;
+    this.#pending.delete(revoked);
+    return "owner" in result && revoked.has(result.owner) ? stale : result;
   }
 
   #settle(answer: unknown, report: ErrorListener): Admitted<User> | Refusal {

@@ -119,6 +119,7 @@ export class SessionHost<User> {
 
   /** @returns how many sessions of a user this closes */
   closeUser(owner: string, code: number, reason: string): number {
+    this.#admission.revoke(owner);
     let count = 0;
     for (const channel of this.channels.values()) {
       if (this.registry.ownerOf(channel.id) === owner && channel.close(code, reason)) count += 1;

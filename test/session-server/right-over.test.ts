@@ -3,6 +3,7 @@ import { afterEach, describe, it } from "node:test";
 import { connect } from "../../src/client.ts";
 import { isChannelError } from "../../src/index.ts";
 import { Condition } from "../support/condition.ts";
+import { deferred, eventually } from "../support/expect.ts";
 import { destroyOpenClients } from "../support/raw-client.ts";
 import { guardAgainstUnhandled } from "../support/unhandled.ts";
 import { attachRecord, credentialsOf, post, SessionRequester, SessionWebSocket } from "./session-client.ts";
@@ -195,6 +196,35 @@ describe("closeUser", () => {
     assert.equal(sessions.size, 1);
     channels[4]?.send("still here");
     assert.equal(await other.next(), "still here");
+  });
+
+  it("counts for an answer of authorize that was on its way: who had it has to ask again, and others have not", async (t) => {
+    const asked: string[] = [];
+    const gates = [deferred(), deferred()];
+    const banned = new Set<string>();
+    const authorize = async ({ headers }: Request): Promise<string | false> => {
+      const user = headers.get("x-user") ?? "";
+      const isKnown = !banned.has(user);
+      await gates[asked.push(user) - 1]?.promise;
+      return isKnown && user;
+    };
+    const { port, sessions } = await setSessions<string>(t, { authorize });
+    const attach = async (user: string): Promise<SessionWebSocket> => {
+      const socket = await SessionWebSocket.open(port, { headers: { "x-user": user } });
+      socket.control(attachRecord(1));
+      return socket;
+    };
+    const ada = await attach("ada");
+    await eventually(() => assert.deepEqual(asked, ["ada"]));
+    const eve = await attach("eve");
+    await eventually(() => assert.deepEqual(asked, ["ada", "eve"]));
+    banned.add("ada");
+    assert.equal(sessions.closeUser("ada"), 0);
+    for (const gate of gates) gate.resolve();
+    await ada.socket.expectClose(4010, { reason: "stale" });
+    await eve.nextControl("attached");
+    await (await attach("ada")).socket.expectClose(4501, { reason: "denied" });
+    assert.equal(sessions.size, 1);
   });
 
   it("throws for what is no user, and for what cannot stand in a Close frame", async (t) => {
