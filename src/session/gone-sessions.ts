@@ -36,11 +36,14 @@ export class GoneSessions<Item> {
     while (this.#bytes > this.#limits.maxTotalReplayBytes) this.dropLongest();
   }
 
-  /** Ends the session that is left longest, for the reason that there is too much. @returns whether there was one */
-  dropLongest(): boolean {
+  get isEmpty(): boolean {
+    return this.#sessions.size === 0;
+  }
+
+  /** Ends the session that is left longest, for the reason that there is too much. */
+  dropLongest(): void {
     const [longest] = this.#sessions.keys();
     longest?.drop("overflow");
-    return longest !== undefined;
   }
 
   delete(session: ServerSession<Item>): void {

@@ -170,8 +170,14 @@ export class SessionRegistry<Item, Hash> {
 
   /** Ends a session that is left, if it takes that: of the one who asks first, who else could end those of all others. */
   #makeRoom({ owner, address = "" }: AttachRequest<Item>): boolean {
-    if (!this.#ofOwners.makeRoom(owner) || !this.#ofAddresses.makeRoom(address)) return false;
-    return this.size < this.#options.limits.maxSessions || this.#gone.dropLongest();
+    const { maxSessions } = this.#options.limits;
+    const isAbleTo = this.size < maxSessions || !this.#gone.isEmpty;
+    // All three first: none may end for one who is refused all the same.
+    if (!isAbleTo || !this.#ofOwners.canTake(owner) || !this.#ofAddresses.canTake(address)) return false;
+    this.#ofOwners.makeRoom(owner);
+    this.#ofAddresses.makeRoom(address);
+    if (this.size >= maxSessions) this.#gone.dropLongest();
+    return true;
   }
 
   #create(key: string, { owner, address = "", record, protocols }: AttachRequest<Item>): Kept<Item, Hash> {

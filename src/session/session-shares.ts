@@ -16,13 +16,16 @@ export class SessionShares<Item> {
     this.#most = most;
   }
 
-  /** Whether there is room for one more, at the cost of the one that is left longest if need be. */
-  makeRoom(name: string): boolean {
-    const share = this.#shares.get(name);
-    if (share === undefined || share.size < this.#most) return true;
-    const [longest] = share.gone ?? [];
+  /** Whether there is room for one more, or would be if the one that is left longest ended. */
+  canTake(name: string): boolean {
+    return !this.#isFull(name) || this.#shares.get(name)?.gone !== undefined;
+  }
+
+  /** Ends the one that is left longest if there is no room for one more. */
+  makeRoom(name: string): void {
+    if (!this.#isFull(name)) return;
+    const [longest] = this.#shares.get(name)?.gone ?? [];
     longest?.drop("overflow");
-    return longest !== undefined;
   }
 
   add(name: string): void {
@@ -50,8 +53,7 @@ export class SessionShares<Item> {
     if (share?.gone?.delete(session) === true && share.gone.size === 0) share.gone = undefined;
   }
 
-  /** How many users or addresses have any. */
-  get size(): number {
-    return this.#shares.size;
+  #isFull(name: string): boolean {
+    return (this.#shares.get(name)?.size ?? 0) >= this.#most;
   }
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
+import type { SessionsOptions } from "../../src/index.ts";
 import { destroyOpenClients } from "../support/raw-client.ts";
 import { guardAgainstUnhandled } from "../support/unhandled.ts";
 import { type Answer, attachRecord, credentialsOf, SessionRequester, SessionWebSocket } from "./session-client.ts";
@@ -18,6 +19,29 @@ function openSession(http: SessionRequester, fields: Record<string, string>): Pr
   return http.ask([attachRecord(1, { mode: "poll" })], { fields });
 }
 
+/** Sessions of users who come from wherever their requests say. */
+function setBounded(t: Parameters<typeof setSessions>[0], limits: SessionsOptions<string>["limits"] = {}) {
+  return setSessions<string>(t, { authorize, limits }, { trustProxy: 1 });
+}
+
+async function open(port: number, headers: Record<string, string>): Promise<SessionWebSocket> {
+  const socket = await SessionWebSocket.open(port, { headers });
+  await socket.attach(attachRecord(1));
+  return socket;
+}
+
+/** Lets its session be, whose client counts as away from then on. */
+async function leave(socket: SessionWebSocket): Promise<void> {
+  socket.control({ type: "detach", code: 1000, reason: "" });
+  await socket.socket.expectClose(1000);
+}
+
+async function expectBusy(port: number, headers: Record<string, string>): Promise<void> {
+  const socket = await SessionWebSocket.open(port, { headers });
+  socket.control(attachRecord(1));
+  await socket.socket.expectClose(4006, { reason: "busy" });
+}
+
 describe("the sessions of one user", () => {
   it("are bounded, and those of others are not touched", async (t) => {
     const { port, sessions } = await setSessions(t, { authorize, limits: { maxSessionsPerOwner: 3 } });
@@ -29,27 +53,6 @@ describe("the sessions of one user", () => {
     assert.equal(sessions.size, 4);
   });
 
-  it("make room for a new one: that of them which is left longest ends", async (t) => {
-    const { port, channels, log } = await setSessions(t, { authorize, limits: { maxSessionsPerOwner: 2 } });
-    const left = await SessionWebSocket.open(port, { headers: { "x-user": "ada" } });
-    await left.attach(attachRecord(1));
-    const other = await SessionWebSocket.open(port, { headers: { "x-user": "eve" } });
-    await other.attach(attachRecord(1));
-    other.socket.client.destroy();
-    const stays = await SessionWebSocket.open(port, { headers: { "x-user": "ada" } });
-    await stays.attach(attachRecord(1));
-    left.control({ type: "detach", code: 1000, reason: "" });
-    await left.socket.expectClose(1000);
-    const next = await SessionWebSocket.open(port, { headers: { "x-user": "ada" } });
-    await next.attach(attachRecord(1));
-    const [{ args } = { args: [] }] = log.of("close");
-    assert.deepEqual(args, ["overflow", { code: 4004, reason: "overflow", wasClean: false }]);
-    assert.deepEqual(
-      channels.map(({ isOpen }) => isOpen),
-      [false, true, true, true],
-    );
-  });
-
   it("can be resumed at the bound, where another cannot be opened", async (t) => {
     const { port } = await setSessions(t, { authorize, limits: { maxSessionsPerOwner: 1 } });
     const http = await SessionRequester.connect(port);
@@ -59,28 +62,89 @@ describe("the sessions of one user", () => {
     assert.equal(attachedOf(resumed.records).resumed, true);
     assert.equal((await openSession(http, fields)).status, 503);
   });
+});
 
-  for (const limit of ["maxSessionsPerOwner", "maxSessionsPerAddress"] as const) {
-    it(`are no more once their clients were cut off and stayed away, by ${limit}`, async (t) => {
+/** Two that share a bound, and one whom it does not concern. */
+const parties = {
+  maxSessionsPerOwner: { same: { "x-user": "ada" }, other: { "x-user": "eve" } },
+  maxSessionsPerAddress: {
+    same: { "x-user": "ada", "X-Forwarded-For": "192.0.2.1" },
+    other: { "x-user": "ada", "X-Forwarded-For": "192.0.2.2" },
+  },
+} as const;
+
+for (const limit of ["maxSessionsPerOwner", "maxSessionsPerAddress"] as const) {
+  const { same, other } = parties[limit];
+
+  describe(`sessions that are bounded by ${limit}`, () => {
+    it("make room for a new one: that of them which is left longest ends", async (t) => {
+      const { port, channels, log } = await setBounded(t, { [limit]: 2 });
+      const left = await open(port, same);
+      const foreign = await open(port, other);
+      await leave(foreign);
+      await open(port, same);
+      await leave(left);
+      await open(port, same);
+      const [{ args } = { args: [] }] = log.of("close");
+      assert.deepEqual(args, ["overflow", { code: 4004, reason: "overflow", wasClean: false }]);
+      assert.deepEqual(
+        channels.map(({ isOpen }) => isOpen),
+        [false, true, true, true],
+      );
+    });
+
+    it("do not end for a new one when their clients are back", async (t) => {
+      const { port, log } = await setBounded(t, { [limit]: 1 });
+      const left = await SessionWebSocket.open(port, { headers: same });
+      const credentials = credentialsOf(await left.attach(attachRecord(1)));
+      await leave(left);
+      const back = await SessionWebSocket.open(port, { headers: same });
+      assert.equal((await back.attach(attachRecord(2, credentials))).resumed, true);
+      await expectBusy(port, same);
+      back.send("still here");
+      assert.equal(await back.next(), "still here");
+      assert.deepEqual(log.of("close"), []);
+    });
+
+    it("make no room once they have ended", async (t) => {
+      const { port, log, sessions } = await setBounded(t, { [limit]: 2, resumeWindowMs: 60 });
+      await open(port, same);
+      await leave(await open(port, same));
+      await log.waitFor("close");
+      await open(port, same);
+      await expectBusy(port, same);
+      assert.equal(sessions.size, 2);
+    });
+
+    it("are no more once their clients were cut off and stayed away", async (t) => {
       const most = 5;
-      const limits = { [limit]: most, resumeWindowMs: 60 };
-      const { port, sessions, log } = await setSessions(t, { authorize, limits });
+      const { port, sessions, log } = await setBounded(t, { [limit]: most, resumeWindowMs: 60 });
       for (let round = 1; round <= 3; round += 1) {
         const sockets: SessionWebSocket[] = [];
-        for (let count = 0; count < most; count += 1) {
-          const socket = await SessionWebSocket.open(port, { headers: { "x-user": "ada" } });
-          await socket.attach(attachRecord(1));
-          sockets.push(socket);
-        }
-        const refused = await SessionWebSocket.open(port, { headers: { "x-user": "ada" } });
-        refused.control(attachRecord(1));
-        await refused.socket.expectClose(4006, { reason: "busy" });
+        for (let count = 0; count < most; count += 1) sockets.push(await open(port, same));
+        await expectBusy(port, same);
         for (const { socket } of sockets) socket.client.destroy();
         await log.waitFor("close", { count: round * most });
         assert.equal(sessions.size, 0);
       }
     });
-  }
+  });
+}
+
+describe("sessions that are bounded by several limits", () => {
+  it("do not end for a client that is refused by another of them", async (t) => {
+    const limits = { maxSessionsPerOwner: 1, maxSessionsPerAddress: 1, maxSessions: 2 };
+    const { port, log } = await setBounded(t, limits);
+    const left = await open(port, { "x-user": "ada", "X-Forwarded-For": "192.0.2.1" });
+    await open(port, { "x-user": "eve", "X-Forwarded-For": "192.0.2.2" });
+    await leave(left);
+    await expectBusy(port, { "x-user": "ada", "X-Forwarded-For": "192.0.2.2" });
+    await expectBusy(port, { "x-user": "eve", "X-Forwarded-For": "192.0.2.1" });
+    assert.deepEqual(log.of("close"), []);
+    await open(port, { "x-user": "bob", "X-Forwarded-For": "192.0.2.3" });
+    assert.equal(log.of("close").length, 1);
+    await expectBusy(port, { "x-user": "jim", "X-Forwarded-For": "192.0.2.4" });
+  });
 });
 
 describe("the sessions from one address", () => {

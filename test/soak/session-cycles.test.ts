@@ -29,6 +29,9 @@ test(name, { timeout: 400_000 }, async (t) => {
   let opened = 0;
   let closed = 0;
   const sessions = createSessions({
+    // Each is a user of its own, whose right would last for long.
+    authorize: () => opened,
+    expiresAtMs: () => Date.now() + 3_600_000,
     // Nobody polls: a client is away as soon as a poll would have been answered and made again.
     limits: { resumeWindowMs: 300, pollHoldMs: 300, pongTimeoutMs: 300, maxEndedSessions: 1000, maxSessions: count },
   });
