@@ -62,7 +62,7 @@ function kick(request) {
   if (!name || !request.headers.has("x-requested-with")) return new Response(null, { status: 403 });
   banned.add(name);
   // From 4500 on, a client does not come back.
-  for (const member of sessions) if (member.attachment === name) member.close(4600, "kicked");
+  sessions.closeUser(name, 4600, "kicked");
   return new Response(`${name} is out\n`);
 }
 

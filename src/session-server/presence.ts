@@ -20,7 +20,7 @@ export type PresenceSource = {
 export class Presence {
   readonly #source: PresenceSource;
   readonly #handler: PresenceHandler;
-  /** What the application knows: it was given the channel with a client that is there. */
+  /** What the application takes for so until it is told: clients are there when it is given their channels. */
   #told = true;
   #isBusy = false;
 

@@ -35,7 +35,8 @@ export type SessionChannel<User = undefined> = Channel & {
   /** The subprotocol that was chosen when it was opened, of those that the client offers and `accept` was given; else empty. */
   readonly protocol: string;
   /**
-   * Whether a transport of the client carries the session now. True when `use` is called, and false once the channel is closed.
+   * Whether a transport of the client carries the session now. False once the channel is closed, and true when `use` is
+   * called, unless the client left while `authorize` was asked.
    *
    * A client that leaves without a word counts as there until it has been silent for `pingIntervalMs` and `pongTimeoutMs`;
    * one that polls, also between two polls, for `pollHoldMs` and `pongTimeoutMs`, and one that has left a poll while it was

@@ -6,7 +6,7 @@ import { deferred, eventually } from "../support/expect.ts";
 import { destroyOpenClients } from "../support/raw-client.ts";
 import { Recorder } from "../support/recorder.ts";
 import { guardAgainstUnhandled } from "../support/unhandled.ts";
-import { attachRecord, credentialsOf, SessionRequester, SessionWebSocket } from "./session-client.ts";
+import { attachRecord, credentialsOf, post, SessionRequester, SessionWebSocket } from "./session-client.ts";
 import { attachedOf } from "./set-sessions.ts";
 
 guardAgainstUnhandled();
@@ -17,11 +17,12 @@ async function setPresence(
   t: Parameters<typeof setServer>[0],
   limits: SessionsOptions<undefined>["limits"] = {},
   wait?: () => unknown,
+  authorize?: () => Promise<true>,
 ) {
   const log = new Recorder();
-  const channels: SessionChannel[] = [];
-  const sessions = createSessions({ limits });
-  const use = (channel: SessionChannel): void => {
+  const channels: SessionChannel<unknown>[] = [];
+  const sessions = createSessions<unknown>({ limits, ...(authorize && { authorize }) });
+  const use = (channel: SessionChannel<unknown>): void => {
     channels.push(channel);
     log.record("open", channel.isPresent);
     channel.onPresence((isPresent) => {
@@ -103,6 +104,32 @@ describe("the presence of a client", () => {
     requester.client.reset();
     await log.waitFor("presence");
     assert.deepEqual(told(log), [false]);
+  });
+
+  it("is told at once of a client that left while it was asked who it is", async (t) => {
+    const asked = deferred();
+    const answer = deferred<true>();
+    const authorize = (): Promise<true> => {
+      asked.resolve();
+      return answer.promise;
+    };
+    const { port, log } = await setPresence(t, {}, undefined, authorize);
+    const leaves = await SessionRequester.connect(port);
+    leaves.client.write(post([attachRecord(1, { mode: "stream" })]));
+    await asked.promise;
+    leaves.client.reset();
+    // The server has read its end before it answers this.
+    const other = await SessionRequester.connect(port);
+    assert.equal((await other.ask([], { fields: { "channelkit-protocol": null } })).status, 403);
+    answer.resolve(true);
+    await log.waitFor("presence");
+    assert.deepEqual(
+      log.entries.map(({ event, args }) => [event, ...args]),
+      [
+        ["open", false],
+        ["presence", false, false],
+      ],
+    );
   });
 
   it("is told one call at a time, and as it is by then", async (t) => {
