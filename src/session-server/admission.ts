@@ -44,7 +44,7 @@ export class Admission<User> {
       const answer = authorize(request);
       return isThenable(answer) ? this.#wait(answer, report) : this.#settle(answer, report);
     } catch (cause) {
-      return failed("authorize", cause, report);
+      return unknownFor(cause, report);
     }
   }
 
@@ -59,19 +59,20 @@ export class Admission<User> {
     this.#pending.add(revoked);
     let stopWaiting: (() => void) | undefined;
     const late = new Promise<Refusal>((resolve) => {
-      stopWaiting = clock.after(timeoutMs, () => {
-        failed("authorize", new Error(`authorize did not answer within ${timeoutMs} ms`), report);
-        resolve(busy);
-      });
+      stopWaiting = clock.after(timeoutMs, () => resolve(busy));
     });
-    const settled = Promise.resolve(answer).then(
-      (user) => this.#settle(user, report),
-      (cause: unknown) => failed("authorize", cause, report),
-    );
-    const result = await Promise.race([settled, late]);
-    stopWaiting?.();
-    this.#pending.delete(revoked);
-    return "owner" in result && revoked.has(result.owner) ? stale : result;
+    try {
+      // What comes behind that is dropped, and was reported as late.
+      const user = await Promise.race([answer, late]);
+      if (user === busy) throw new Error(`authorize did not answer within ${timeoutMs} ms`);
+      const result = this.#settle(user, report);
+      return "owner" in result && revoked.has(result.owner) ? stale : result;
+    } catch (cause) {
+      return unknownFor(cause, report);
+    } finally {
+      stopWaiting?.();
+      this.#pending.delete(revoked);
+    }
   }
 
   #settle(answer: unknown, report: ErrorListener): Admitted<User> | Refusal {
@@ -131,6 +132,12 @@ function checkName(argument: string, expected: string, name: unknown, value: unk
 function idOf(user: unknown): unknown {
   const id: unknown = typeof user === "object" && user !== null && "id" in user ? user.id : user;
   return Number.isFinite(id) || typeof id === "bigint" ? String(id) : id;
+}
+
+/** Who it is could not be found out, and may be later: a database that is down must not send all clients away for good. */
+function unknownFor(cause: unknown, report: ErrorListener): Refusal {
+  failed("authorize", cause, report);
+  return busy;
 }
 
 function failed(handler: HandlerName, cause: unknown, report: ErrorListener): Refusal {

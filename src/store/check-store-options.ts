@@ -15,15 +15,18 @@ const byDefault: CheckedBroadcast = { close: undefined, isKept: true };
 
 /** Throws `INVALID_ARGUMENT` for options that cannot be, and for those of history without one. */
 export function checkJoin(options: JoinOptions, hasHistory: boolean): CheckedJoin {
-  checkOptions("options", options, ["since", "last"]);
-  const { since, last } = options;
-  for (const [name, given] of Object.entries({ since, last })) {
-    if (given !== undefined && !hasHistory) throw invalidArgument(name, "left out: this store keeps no history", given);
-  }
-  if (last !== undefined && !(Number.isSafeInteger(last) && last > 0)) {
-    throw invalidArgument("last", "an integer of at least 1", last);
-  }
-  return { since: since === undefined ? undefined : checkPosition("since", since), last: last ?? 0 };
+  return lookAt("options", options, () => {
+    checkOptions("options", options, ["since", "last"]);
+    const { since, last } = options;
+    for (const [name, given] of Object.entries({ since, last })) {
+      if (given !== undefined && !hasHistory)
+        throw invalidArgument(name, "left out: this store keeps no history", given);
+    }
+    if (last !== undefined && !(Number.isSafeInteger(last) && last > 0)) {
+      throw invalidArgument("last", "an integer of at least 1", last);
+    }
+    return { since: since === undefined ? undefined : checkPosition("since", since), last: last ?? 0 };
+  });
 }
 
 /** Throws `INVALID_ARGUMENT` for options that cannot be. */

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { type Limits, remoteAddress } from "../../src/index.ts";
-import { deferred } from "../support/expect.ts";
+import { type Deferred, deferred } from "../support/expect.ts";
 import { connectRaw, destroyOpenClients } from "../support/raw-client.ts";
 import { guardAgainstUnhandled } from "../support/unhandled.ts";
 import { attachRecord, credentialsOf, post, SessionRequester, SessionWebSocket } from "./session-client.ts";
@@ -109,20 +110,36 @@ describe("the right to a session", () => {
     });
   }
 
-  it("is not given when authorize takes too long, but the client may come back", async (t) => {
-    const { promise, resolve } = deferred<{ id: string }>();
-    const { port, errors, sessions } = await setSessions(t, {
-      authorize: () => promise,
-      limits: { authorizeTimeoutMs: 50 },
+  for (const [what, settle] of Object.entries<(answer: Deferred<{ id: string }>) => void>({
+    "a user": ({ resolve }) => resolve({ id: "too late" }),
+    "a fault": ({ reject }) => reject(new Error("too late")),
+  })) {
+    it(`is not given when authorize takes too long, but the client may come back: ${what} that comes then is dropped`, async (t) => {
+      const answers: Deferred<{ id: string }>[] = [];
+      const identified: unknown[] = [];
+      const { port, errors, sessions } = await setSessions<{ id: string }>(t, {
+        authorize: () => {
+          const answer = deferred<{ id: string }>();
+          answers.push(answer);
+          return answer.promise;
+        },
+        identify: (user) => String(identified.push(user)),
+        limits: { authorizeTimeoutMs: 50 },
+      });
+      const socket = await SessionWebSocket.open(port);
+      socket.control(attachRecord(1));
+      await socket.socket.expectClose(4006, { reason: "busy" });
+      for (const answer of answers) settle(answer);
+      await nextTurn();
+      assert.deepEqual(
+        errors.map(({ code, details }) => [code, details]),
+        [["HANDLER_FAILED", { handler: "authorize" }]],
+      );
+      assert.match(String(errors[0]?.cause), /did not answer within 50 ms/);
+      assert.deepEqual(identified, []);
+      assert.equal(sessions.size, 0);
     });
-    const socket = await SessionWebSocket.open(port);
-    socket.control(attachRecord(1));
-    await socket.socket.expectClose(4006, { reason: "busy" });
-    assert.equal(errors[0]?.code, "HANDLER_FAILED");
-    resolve({ id: "too late" });
-    await promise;
-    assert.equal(sessions.size, 0);
-  });
+  }
 
   for (const [what, user] of Object.entries({
     "no id": { name: "no id" },

@@ -40,13 +40,13 @@ describe("a right to sessions that is over", () => {
   it("ends the WebSocket with 4010, and its client goes on with a new token", async (t) => {
     const { port, channels, sessions } = await setUsers(t);
     const first = await SessionWebSocket.open(port);
-    const credentials = credentialsOf(await first.attach(attachRecord(1, { token: "ada100" })));
+    const credentials = credentialsOf(await first.attach(attachRecord(1, { token: "ada400" })));
     channels[0]?.send("in time");
     assert.equal(await first.next(), "in time");
     await first.socket.expectClose(4010, { reason: "stale" });
     channels[0]?.send("meanwhile");
     const second = await SessionWebSocket.open(port);
-    second.control(attachRecord(2, { ...credentials, token: "ada100" }));
+    second.control(attachRecord(2, { ...credentials, token: "ada400" }));
     await second.socket.expectClose(4010, { reason: "stale" });
     const third = await SessionWebSocket.open(port);
     const resumed = await third.attach(attachRecord(3, { ...credentials, received: 1, token: "ada" }));
@@ -58,7 +58,7 @@ describe("a right to sessions that is over", () => {
   it("ends a stream with 4010, and refuses what is sent beside it", async (t) => {
     const { port, sessions } = await setUsers(t);
     const down = await SessionRequester.connect(port);
-    const attached = await down.stream([attachRecord(1, { mode: "stream" })], bearer("ada100"));
+    const attached = await down.stream([attachRecord(1, { mode: "stream" })], bearer("ada400"));
     assert.deepEqual(await down.nextRecords(), [stale]);
     const up = await SessionRequester.connect(port);
     const credentials = credentialsOf(attached);
@@ -70,7 +70,7 @@ describe("a right to sessions that is over", () => {
   it("answers a poll that is held with 4010", async (t) => {
     const { port, sessions } = await setUsers(t);
     const http = await SessionRequester.connect(port);
-    const { records } = await http.ask([attachRecord(1, { mode: "poll" })], bearer("ada100"));
+    const { records } = await http.ask([attachRecord(1, { mode: "poll" })], bearer("ada400"));
     const credentials = credentialsOf(attachedOf(records));
     const answer = await http.ask([{ type: "poll", attach: 1, poll: 1, received: 0 }], { credentials });
     assert.deepEqual([answer.status, answer.records], [403, [stale]]);
@@ -82,11 +82,11 @@ describe("a right to sessions that is over", () => {
   it("is renewed over the same transport before that, without a loss", async (t) => {
     const { port, channels } = await setUsers(t);
     const renews = await SessionWebSocket.open(port);
-    const credentials = credentialsOf(await renews.attach(attachRecord(1, { token: "ada200" })));
+    const credentials = credentialsOf(await renews.attach(attachRecord(1, { token: "ada500" })));
     const again = await renews.attach(attachRecord(2, { ...credentials, token: "ada" }));
     assert.equal(again.resumed, true);
     const other = await SessionWebSocket.open(port);
-    await other.attach(attachRecord(1, { token: "eve300" }));
+    await other.attach(attachRecord(1, { token: "eve700" }));
     // Later than the first token was over.
     await other.socket.expectClose(4010, { reason: "stale" });
     channels[0]?.send("still here");
@@ -96,7 +96,7 @@ describe("a right to sessions that is over", () => {
   it("ends the session when its client does not come back within the window", async (t) => {
     const { port, log, sessions } = await setUsers(t, { resumeWindowMs: 100 });
     const socket = await SessionWebSocket.open(port);
-    await socket.attach(attachRecord(1, { token: "ada100" }));
+    await socket.attach(attachRecord(1, { token: "ada400" }));
     await log.waitFor("close");
     assert.deepEqual(log.of("close")[0]?.args, ["abnormal", { code: 4009, reason: "expired", wasClean: false }]);
     assert.equal(sessions.size, 0);

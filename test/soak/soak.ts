@@ -5,12 +5,7 @@ import { ConversationServer } from "../chaos/conversation-server.ts";
 import { nameOf, runCase } from "../chaos/run-case.ts";
 import { eventually } from "../support/expect.ts";
 import { Random } from "../support/random.ts";
-import {
-  activeResources,
-  heapUsedAfterGarbageCollection,
-  openDescriptors,
-  residentBytes,
-} from "../support/resources.ts";
+import { heapUsedAfterGarbageCollection, openDescriptors, residentBytes } from "../support/resources.ts";
 import { inScope } from "./scope.ts";
 import { broadcastText, stall, visit } from "./visitors.ts";
 
@@ -71,7 +66,7 @@ export async function soak({ seconds, seed, report }: SoakOptions): Promise<Soak
         channel.onClose((status) => void (ends[status] = (ends[status] ?? 0) + 1));
       }),
     );
-    const before = { descriptors: openDescriptors(), resources: activeResources() };
+    const descriptorsBefore = openDescriptors();
     const startedAtMs = performance.now();
     const passedSeconds = (): number => (performance.now() - startedAtMs) / 1000;
     let broadcasts = 0;
@@ -109,7 +104,7 @@ export async function soak({ seconds, seed, report }: SoakOptions): Promise<Soak
       repeat(sample),
     ]);
     clearInterval(timer);
-    await eventually(() => expectNothingHeld(server, store.size("group"), before), { timeoutMs: 30_000 });
+    await eventually(() => expectNothingHeld(server, store.size("group"), descriptorsBefore), { timeoutMs: 30_000 });
     const faults = server.errors.filter(({ code }) => code !== "PEER_FAULT").map(String);
     result = { samples, conversations, visits, broadcasts, ends, faults };
   });
@@ -117,12 +112,8 @@ export async function soak({ seconds, seed, report }: SoakOptions): Promise<Soak
   return result;
 }
 
-function expectNothingHeld(
-  { sessions }: ConversationServer,
-  members: number,
-  before: { readonly descriptors: number; readonly resources: Record<string, number> },
-): void {
-  const held = { sessions: sessions.size, members, descriptors: openDescriptors() - before.descriptors };
+function expectNothingHeld({ sessions }: ConversationServer, members: number, descriptorsBefore: number): void {
+  const held = { sessions: sessions.size, members, descriptors: openDescriptors() - descriptorsBefore };
   const isEmpty = Object.values(held).every((count) => count <= 0);
   if (!isEmpty) throw new Error(`held when all have gone: ${JSON.stringify(held)}`);
 }
