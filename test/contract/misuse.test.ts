@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Data, isChannelError, type JoinOptions, MemoryChannelStore, type SendOptions } from "../../src/index.ts";
+import { type Data, isChannelError, MemoryChannelStore, type SendOptions } from "../../src/index.ts";
 import { eachKind, longPolling, type Peer, webSocket } from "./kinds.ts";
 
 /** Calls with what the types forbid, as a program in JavaScript can: it throws, and the channel is as before. */
@@ -166,7 +166,7 @@ eachKind(
         },
       },
     ]) {
-      refusedFor(peer, () => remembering.add("group", peer.channel, undefined, options as JoinOptions));
+      refusedFor(peer, () => remembering.add("group", peer.channel, undefined, options));
     }
     for (const value of [new Proxy({}, traps), { toJSON: breaks }, { deep: [{ toJSON: breaks }] }]) {
       refusedFor(peer, () => store.broadcast("group", value));

@@ -153,6 +153,23 @@ describe("the presence of a client", () => {
     assert.ok(channels[0]?.isPresent);
   });
 
+  it("is not told in the middle of the send for which its transport ends", async (t) => {
+    const { port, log, channels } = await setPresence(t, { maxUnacknowledgedBytes: 1000 });
+    const socket = await SessionWebSocket.open(port);
+    await socket.attach(attachRecord(1));
+    for (let times = 0; times < 2; times += 1) channels[0]?.send("x".repeat(600));
+    log.record("sent", channels[0]?.isPresent);
+    await log.waitFor("presence");
+    assert.deepEqual(
+      log.entries.map(({ event, args }) => [event, ...args]),
+      [
+        ["open", true],
+        ["sent", false],
+        ["presence", false, false],
+      ],
+    );
+  });
+
   it("is told at once to who asks when it has left, of what throws and rejects, and once only", async (t) => {
     const { port, errors } = await setServer(t, (request) =>
       sessions.accept(request, async (channel) => {
