@@ -40,11 +40,16 @@ export class Admission<User> {
     const { authorize } = this.#options;
     // Without it there is no user, and undefined is what the type of the attachment says.
     if (authorize === undefined) return { user: undefined as User, owner: "", expiresAtMs: undefined };
+    let answer: ReturnType<Authorize<User>>;
     try {
-      const answer = authorize(request);
-      return isThenable(answer) ? this.#wait(answer, report) : this.#settle(answer, report);
+      answer = authorize(request);
     } catch (cause) {
       return unknownFor(cause, report);
+    }
+    try {
+      return isThenable(answer) ? this.#wait(answer, report) : this.#settle(answer, report);
+    } catch (cause) {
+      return failed("authorize", cause, report);
     }
   }
 
@@ -64,7 +69,7 @@ export class Admission<User> {
     try {
       // What comes behind that is dropped, and was reported as late.
       const user = await Promise.race([answer, late]);
-      if (user === busy) throw new Error(`authorize did not answer within ${timeoutMs} ms`);
+      if (user === busy) return unknownFor(new Error(`authorize did not answer within ${timeoutMs} ms`), report);
       const result = this.#settle(user, report);
       return "owner" in result && revoked.has(result.owner) ? stale : result;
     } catch (cause) {

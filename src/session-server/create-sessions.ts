@@ -22,9 +22,9 @@ import { SessionSockets, speaksSessions } from "./session-sockets.ts";
 export type SessionsOptions<User> = {
   /**
    * Says whose session it is, each time that a client attaches: over a new transport, after a loss, by whatever transport.
-   * Nothing or false refuse the client with 4501; so do, and are reported, what throws and a user who cannot be told from
-   * others, such as NaN. True is a user whom nobody knows, as there are without `authorize`. A token of the client stands in the Authorization
-   * field of the request. Default: everybody gets a session, and its `attachment` is undefined.
+   * Nothing or false refuse the client with 4501; so does, and is reported, a user who cannot be told from others, such as NaN.
+   * What throws or rejects is reported, and the client tries again (4006). True is a user whom nobody knows, as there are
+   * without `authorize`. A token of the client stands in the Authorization field of the request. Default: everybody gets a session, and its `attachment` is undefined.
    */
   readonly authorize?: Authorize<User>;
   /**

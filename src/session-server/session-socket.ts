@@ -5,7 +5,7 @@ import type { Message } from "../channel/message-type.ts";
 import { fillAtEndOfTurn, type Source } from "../channel/turn.ts";
 import type { Movable } from "../channel/movable.ts";
 import { Payload } from "../channel/payload.ts";
-import type { SessionLimits } from "../channel/session-limits.ts";
+import { messageOverheadBytes, type SessionLimits } from "../channel/session-limits.ts";
 import { closeCodes } from "../protocol/close-code.ts";
 import type { AttachRecord, CloseRecord, ControlRecord } from "../protocol/control-record.ts";
 import { FrameDecoder } from "../protocol/frame-codec.ts";
@@ -218,20 +218,20 @@ export class SessionSocket<User> extends WebSocketChannel implements ServerTrans
     return message.length * mostBytesPerUnit > maxMessageBytes && Buffer.byteLength(message) > maxMessageBytes;
   }
 
-  /** @returns about how many bytes it has */
+  /** @returns about how many bytes it takes, as they are counted while it is kept */
   #put(item: Item | CloseRecord): number {
     if (item instanceof Payload) {
       const { length } = item.bytes;
       if (length > 0) this.transmitShared(item, false);
       else this.#putMessage(item.message);
-      return length;
+      return length + messageOverheadBytes;
     }
     if (typeof item === "object" && "type" in item) {
       this.write(item);
-      return 0;
+      return messageOverheadBytes;
     }
     this.#putMessage(item);
-    return item.length;
+    return item.length + messageOverheadBytes;
   }
 
   #putMessage(message: Message): void {

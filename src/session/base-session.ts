@@ -167,6 +167,8 @@ export abstract class BaseSession<Item> implements Carried<Item>, Watched {
   lose(attachment: Attachment<Item>): void {
     if (attachment !== this.current) return;
     this.#leave();
+    // It may end while it says its last.
+    if (this.isOver) return;
     this.#forget();
     this.gone();
   }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { fillAtEndOfTurn, flushAtEndOfTurn, postpone } from "../../src/channel/turn.ts";
+import { fillAtEndOfTurn, flushAtEndOfTurn } from "../../src/channel/turn.ts";
 
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -41,10 +41,4 @@ test("what sessions send in one turn, if it takes longer than that, is put down 
     Array.from({ length: count }, (_, index) => index),
   );
   assert.ok(turns.length > 2, `in turns of ${turns.join()}`);
-});
-
-test("what is postponed comes behind all that sessions have sent before it", async () => {
-  const { written } = fillMany();
-  const writtenBefore = await new Promise<number>((resolve) => postpone(() => resolve(written.length)));
-  assert.equal(writtenBefore, count);
 });
