@@ -25,12 +25,21 @@ const declarations = {
   ],
 };
 
-/** These the platform has, too, and terser does not know them. */
-const unknown = ["authorization", "clientId", "held", "unref"];
+/** These the platform has, too, and terser does not know them; the last one is a name that also goes to users as text. */
+const unknown = ["clientId", "held", "unref", "websocket"];
 
 /** These the platform has, too, but nothing of the platform that is used here. */
 const ours =
   /^(after|bytes|detach|ended|events|finish|items?|limits|next|pause|released|settings|start|stop|wake|write)$/;
+
+/**
+ * An order of functions that is compressed well, found by trying: 40 bytes less than in the order of the files. Brotli
+ * finds again what is alike and close by. Names that are not here come last, so that nothing depends on it.
+ */
+const order = (
+  "missing encodeUtf8 readUtf8 misuse check connect addressOf holdLimitMs readControl now createTimer mayReturn isControl " +
+  "encodeRecord createHandler openHttp request randomKey openWebSocket isEmpty createLink"
+).split(" ");
 
 /** @returns {Promise<void>} */
 export async function bundleClient() {
@@ -53,20 +62,48 @@ async function bundle(name) {
     mangleProps: ours,
   });
   const [map, text] = ["js.map", "js"].map((end) => outputFiles.find(({ path }) => path.endsWith(end))?.text ?? "");
-  const { code = "", map: minifiedMap = "" } = await minify(text ?? "", {
+  const { code = "", map: minifiedMap = "" } = await minify(await sorted(text ?? ""), {
     module: true,
     ecma: 2020,
-    compress: { passes: 5, pure_getters: true, unsafe_arrows: true, unsafe_methods: true, keep_fargs: false },
+    compress: false,
     mangle: {
       properties: { reserved: [...declarations[name].flatMap(membersOf), ...unknown], keep_quoted: "strict" },
     },
-    sourceMap: { content: map ?? "", url: `${name}.min.js.map`, filename: `${name}.min.js` },
+    // No comment names the map: each page would load it for the few who look, who find the map beside the bundle.
+    sourceMap: { content: map ?? "", filename: `${name}.min.js` },
   });
   writeFileSync(join(dist, `${name}.min.js`), code);
   writeFileSync(
     join(dist, `${name}.min.js.map`),
     typeof minifiedMap === "string" ? minifiedMap : JSON.stringify(minifiedMap),
   );
+}
+
+/**
+ * What terser makes a module of, as its tree and not as text, so that the source map stays right, with its functions in
+ * order. They are there before anything runs, wherever they stand.
+ *
+ * @param {string} text @returns {Promise<string>} what only terser reads
+ */
+async function sorted(text) {
+  const compressed = await minify(text, {
+    module: true,
+    ecma: 2020,
+    compress: { passes: 5, pure_getters: true, unsafe_arrows: true, unsafe_methods: true, keep_fargs: false },
+    mangle: false,
+    format: /** @type {object} */ ({ ast: true, code: false }),
+  });
+  // Its types say nothing of trees, though its manual does.
+  const { ast } = /** @type {{ ast: { body: { TYPE: string, name?: { name: string } }[] } }} */ (compressed);
+  const isFunction = (/** @type {{ TYPE: string }} */ { TYPE }) => TYPE === "Defun";
+  const rankOf = (/** @type {typeof ast.body[number]} */ { name }) => {
+    const rank = order.indexOf(name?.name ?? "");
+    return rank < 0 ? order.length : rank;
+  };
+  const functions = ast.body.filter(isFunction).toSorted((a, b) => rankOf(a) - rankOf(b));
+  // Each in the place of one: what is no function stays where it is.
+  ast.body = ast.body.map((statement) => (isFunction(statement) ? (functions.shift() ?? statement) : statement));
+  return /** @type {string} */ (/** @type {unknown} */ (ast));
 }
 
 /** @param {string} path @returns {string[]} the names of members that a file of declarations has */

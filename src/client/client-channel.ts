@@ -155,11 +155,11 @@ export function createChannel(settings: ClientSettings): ClientChannel {
       check(bytes <= most, "data", `at most ${most} bytes`, bytes);
       return session.send(message, bytes);
     },
-    close(code = 1000, reason = "") {
+    close(code = 1000, given: unknown = "") {
+      const reason = String(given);
       const isCode = code === 1000 || (Number.isInteger(code) && code >= 3000 && code < 5000);
       check(isCode, "code", "1000, or 3000 to 4999", code);
-      const isReason = typeof reason === "string" && encodeUtf8(reason).length <= 123;
-      check(isReason, "reason", "at most 123 bytes", reason);
+      check(encodeUtf8(reason).length <= 123, "reason", "at most 123 bytes", reason);
       return session.close(code, reason);
     },
     async drained() {

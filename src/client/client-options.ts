@@ -1,5 +1,6 @@
 import type { ChannelKind } from "../channel/channel-kind.ts";
 import { type ClientLimits, defaultClientLimits } from "../channel/client-limits.ts";
+import type { AttachMode } from "../protocol/control-record.ts";
 import { check } from "./misuse.ts";
 
 /** Events differ in what they have besides. */
@@ -43,15 +44,21 @@ export type ConnectOptions = Partial<ClientLimits> & {
 type HeaderRecord = Readonly<Record<string, string>>;
 
 /** Options and their defaults. */
-export type ClientSettings = Required<Pick<ConnectOptions, "transports" | "token" | "fetch">> & {
-  readonly [Name in "headers" | "credentials" | "WebSocket"]: ConnectOptions[Name] | undefined;
+export type ClientSettings = Required<Pick<ConnectOptions, "transports" | "token" | "fetch" | "WebSocket">> & {
+  readonly [Name in "headers" | "credentials"]: ConnectOptions[Name] | undefined;
 } & ClientLimits & { readonly url: string };
 
-const kinds: readonly ChannelKind[] = ["websocket", "http-streaming", "long-polling"];
+/** All that there are, the best first, and what they are to an attach. */
+export const modes: Readonly<Record<ChannelKind, AttachMode | undefined>> = {
+  websocket: undefined,
+  "http-streaming": "stream",
+  "long-polling": "poll",
+};
+const kinds = Object.keys(modes) as readonly ChannelKind[];
 
 /** Checks options and adds what is not given. Throws `INVALID_ARGUMENT` for what cannot be. */
 export function settle(url: string | URL, options: ConnectOptions): ClientSettings {
-  const { WebSocket } = globalThis as Platform;
+  const { WebSocket = missing } = globalThis as Platform;
   const settings: Record<string, unknown> = {
     transports: kinds,
     token: () => undefined,
@@ -61,30 +68,21 @@ export function settle(url: string | URL, options: ConnectOptions): ClientSettin
     fetch,
     ...defaultClientLimits,
   };
+  const address = addressOf(url);
+  check(address.startsWith("http"), "the URL", "http: or https: without a password", url);
   for (const [name, value] of Object.entries(options)) {
-    check(name in settings, `the option ${name}`, `one of ${Object.keys(settings).join()}`, value);
+    check(Object.hasOwn(settings, name), `the option ${name}`, `one of ${Object.keys(settings).join()}`, value);
     if (value === undefined) continue;
     const type = typeof settings[name];
     check(type !== "number" || (typeof value === type && (value as number) > 0), name, "a number above 0", value);
     check(type !== "function" || typeof value === type, name, "a function", typeof value);
-    check(!!addressOf("http://a", { [name]: value }), name, "what fetch takes", value);
+    check(addressOf(url, { [name]: value }), name, "what fetch takes", value);
     settings[name] = value;
   }
   const transports = settings["transports"] as readonly ChannelKind[];
-  // As long as what it has of those that there are: none is unknown, and none stands twice.
-  const isList =
-    Array.isArray(transports) &&
-    transports.length > 0 &&
-    kinds.filter((kind) => transports.includes(kind)).length === transports.length;
-  check(isList, "transports", `some of ${kinds.join()}, each once`, String(transports));
-  if (settings["WebSocket"] || transports.join() === "websocket") checkWebSocket(settings["WebSocket"]);
-  const address = addressOf(url);
-  check(
-    address.startsWith("http"),
-    "the URL",
-    "http: or https: without a password",
-    String(url).replace(/\/\/.*@/, "//"),
-  );
+  const isList = transports?.[0] && transports.every?.((kind) => kinds.includes(kind));
+  check(isList, "transports", `some of ${kinds.join()}`, transports);
+  if (settings["WebSocket"] === missing && transports.join() === kinds[0]) missing();
   settings["url"] = address;
   return settings as ClientSettings;
 }
@@ -101,7 +99,7 @@ function addressOf(url: string | URL, init?: object): string {
   }
 }
 
-/** Throws where there is none to dial with. */
-export function checkWebSocket<Class>(WebSocket: Class | undefined): asserts WebSocket is Class {
-  check(typeof WebSocket === "function", "WebSocket", "passed in", WebSocket);
+/** In the place of a WebSocket where there is none: says so when it is dialled. Arrow functions cannot be. */
+export function missing(): void {
+  check(false, "WebSocket", "passed in", undefined);
 }

@@ -3,7 +3,7 @@ export function now(): number {
   return performance.now();
 }
 
-const longestMs = 2 ** 31 - 1;
+const longestMs = 2e9;
 
 /** Calls once, later, and not what it was to call before. Without arguments it calls nothing. */
 export type Timer = (delayMs?: number, run?: () => void) => void;

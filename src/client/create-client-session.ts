@@ -46,10 +46,6 @@ export const createClientSession: CreateClientSession = (limits, createTimer, ne
     bufferedBytes += bytes;
   }
 
-  function pushClose(ending: ClientEnd): void {
-    push({ type: "close", code: ending.code, reason: ending.reason }, 0);
-  }
-
   function forget(count: number): void {
     for (const forgotten of queue.splice(0, count)) bufferedBytes -= forgotten.bytes;
     peerHas += count;
@@ -67,7 +63,8 @@ export const createClientSession: CreateClientSession = (limits, createTimer, ne
 
   function acknowledged(number: number): void {
     if (number > written) fail(fault, `ack ${number}`);
-    else if (number > peerHas) {
+    else if (number >= peerHas) {
+      // None are new, if a new session was opened for what is closed already: nothing is to be said in that.
       forget(number - peerHas);
       if (end && queue.length === 0) finish(end, 1000);
       else events.acknowledged();
@@ -79,7 +76,6 @@ export const createClientSession: CreateClientSession = (limits, createTimer, ne
     uncertain += written - peerHas;
     forget(written - peerHas);
     peerHas = written = received = 0;
-    if (end && queue.length === 0) pushClose(end);
   }
 
   function fail(code: number, reason: string): void {
@@ -89,14 +85,15 @@ export const createClientSession: CreateClientSession = (limits, createTimer, ne
   /** @param code - of the transports' end: 1000 if both sides know of it */
   function finish(ending: ClientEnd, code = ending.code): void {
     if (isOver) return;
-    const isTold = !!end;
     isOver = true;
-    end ??= ending;
     closeTimer();
     takeReceived();
     forget(queue.length);
+    if (!end) {
+      end = ending;
+      events.closed(ending);
+    }
     events.released(code, ending.reason, ending);
-    if (!isTold) events.closed(ending);
   }
 
   function lose(transport: ClientTransport): void {
@@ -120,8 +117,9 @@ export const createClientSession: CreateClientSession = (limits, createTimer, ne
       // Closing, it must not open another session.
       key: end && answer ? undefined : key,
       ...(protocols && { protocols }),
-      // Over HTTP they stand in a header field.
-      ...(!transport.mode && answer && { session: answer.session, secret: answer.secret }),
+      // Over HTTP a header field has them, too.
+      session: answer?.session,
+      secret: answer?.secret,
       mode: transport.mode,
       gap: hasGap || undefined,
     });
@@ -173,10 +171,9 @@ export const createClientSession: CreateClientSession = (limits, createTimer, ne
   }
 
   /** The server is there, and asked again after a silence. */
-  function heard({ pollHoldMs, pingIntervalMs, pongTimeoutMs }: AttachedRecord): void {
-    // Silence after which it is pinged; 0: never.
-    const silenceMs = carrier?.mode === "poll" ? pollHoldMs : pingIntervalMs;
-    pingTimer(silenceMs + pingSlackMs, silenceMs > 0 ? () => probe(pongTimeoutMs) : undefined);
+  function heard({ pingIntervalMs, pongTimeoutMs }: AttachedRecord): void {
+    // 0: never, but whoever was asked has answered.
+    pingTimer(pingIntervalMs + pingSlackMs, pingIntervalMs > 0 ? () => probe(pongTimeoutMs) : undefined);
   }
 
   function probe(timeoutMs: number): void {
@@ -263,7 +260,7 @@ export const createClientSession: CreateClientSession = (limits, createTimer, ne
       // A server that never acknowledges the end is not waited for without end.
       closeTimer(limits.resumeWindowMs, () => finish(ending, lost));
       events.closed(end);
-      pushClose(end);
+      push({ type: "close", code, reason }, 0);
       carrier?.wake();
       return true;
     },

@@ -1,14 +1,11 @@
 import type { ChannelKind } from "../channel/channel-kind.ts";
 import { late, lost } from "../protocol/close-code.ts";
-import type { AttachMode } from "../protocol/control-record.ts";
 import { createTimer, now } from "./clock.ts";
 import { openHttp } from "./http-link.ts";
-import type { ClientSettings } from "./client-options.ts";
+import { type ClientSettings, modes } from "./client-options.ts";
 import type { ClientSession } from "./client-session.ts";
 import { type Link, noResponse } from "./link.ts";
 import { openWebSocket } from "./websocket-link.ts";
-
-const modes: Partial<Record<ChannelKind, AttachMode>> = { "http-streaming": "stream", "long-polling": "poll" };
 
 /**
  * What is common to all transports: the time in which they have to answer, and their end.
@@ -47,7 +44,7 @@ export function createLink(
       if (isEnded) return;
       isEnded = true;
       timer();
-      link.hangUp?.(code);
+      link.hangUp?.();
       session.lose(link);
       ended(link, code, reason);
     },

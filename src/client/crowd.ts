@@ -30,7 +30,8 @@ export async function holdLimitMs(signal?: AbortSignal): Promise<number | undefi
   try {
     const { locks } = location && navigator;
     if (signal) {
-      const left = new Promise((resolve) => signal.addEventListener("abort", resolve));
+      // oxlint-disable-next-line unicorn/prefer-add-event-listener -- nobody else listens to a signal of our own
+      const left = new Promise((resolve) => (signal.onabort = resolve));
       // It is held before the question behind it is answered: the browser takes both in their order.
       locks.request(lockName, { mode: "shared" }, () => left).catch(() => undefined);
     }

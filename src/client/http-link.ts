@@ -1,12 +1,13 @@
 import { lost, tooBig } from "../protocol/close-code.ts";
 import type { ControlRecord } from "../protocol/control-record.ts";
+import { createTimer } from "./clock.ts";
 import { holdLimitMs } from "./crowd.ts";
 import { type BodyPart, encodeRecord } from "./encode-record.ts";
 import { request } from "./http-request.ts";
 import type { Link } from "./link.ts";
 
 /** The next message goes in the next request: servers leave 32 KiB beside the largest message for all that stands before it. */
-const fullBodyBytes = 24 * 1024;
+const fullBodyBytes = 20_000;
 
 /** Requests: what comes is one long response or that of a poll; what goes is sent by one request at a time. */
 export function openHttp(link: Link): void {
@@ -16,15 +17,17 @@ export function openHttp(link: Link): void {
   function begin(attach: ControlRecord): void {
     const requests = new AbortController();
     const { signal } = requests;
+    const receiving = createTimer();
+    const sending = createTimer();
     let isSending = false;
     let hasToSay = false;
 
     async function receive(): Promise<void> {
       const isRefused = (await holdLimitMs(signal)) && link.mode === "stream";
-      let failure = isRefused ? "too many tabs" : await request(link, signal, encodeRecord(attach), true);
+      let failure = isRefused ? "too many tabs" : await request(link, receiving, signal, encodeRecord(attach), true);
       let poll = 0;
       const pollOnce = async (): Promise<string> =>
-        request(link, signal, encodeRecord(session.poll(link, ++poll, await holdLimitMs())));
+        request(link, receiving, signal, encodeRecord(session.poll(link, ++poll, await holdLimitMs())));
       while (!failure && link.mode === "poll" && session.carrier === link) {
         // One that failed is made again, with the next number: it may have arrived.
         failure = (await pollOnce()) && (await pollOnce());
@@ -49,7 +52,7 @@ export function openHttp(link: Link): void {
         hasToSay = false;
         body.unshift(...encodeRecord({ type: "send", attach: link.attach, first, received: session.takeReceived() }));
         // One that failed is made again as it was. Most often a connection was closed that had been idle.
-        const failure = (await request(link, signal, body)) && (await request(link, signal, body));
+        const failure = (await request(link, sending, signal, body)) && (await request(link, sending, signal, body));
         // What is too large for something between the two is too large for it each time.
         if (failure && !signal.aborted) link.detach(failure.startsWith("status 413") ? tooBig : lost, failure);
         // The server may have taken only a part.
@@ -58,14 +61,20 @@ export function openHttp(link: Link): void {
       isSending = false;
     }
 
-    link.hangUp = () => requests.abort();
+    // The response of a fetch that was aborted may never end, and its timer must.
+    const stop = (): void => {
+      requests.abort();
+      receiving();
+      sending();
+    };
+    link.hangUp = stop;
     link.wake = () => {
       if (!isSending) void send();
       isSending = true;
     };
     link.write = (record) => {
       if (record.type === "attach") {
-        requests.abort();
+        stop();
         begin(record);
       } else {
         // An ack, a ping and a pong are all said by a request, be it without a message.

@@ -1,8 +1,8 @@
 import { silent } from "../protocol/close-code.ts";
 import type { ControlRecord } from "../protocol/control-record.ts";
-import { encodeCredentials, protocolField, protocolVersion, sessionField } from "../protocol/http-fields.ts";
+import { protocolField, protocolVersion, sessionField } from "../protocol/http-fields.ts";
 import { lumpMs, secondTickMs, secondTickSlackMs } from "../protocol/stream-tick.ts";
-import { createTimer, now } from "./clock.ts";
+import { now, type Timer } from "./clock.ts";
 import type { BodyPart } from "./encode-record.ts";
 import { type Link, noResponse } from "./link.ts";
 import { createRecordReader } from "./record-reader.ts";
@@ -19,33 +19,34 @@ const heldBack = "held back";
  * @param signal - ends it
  * @returns why it failed; empty: it did not
  */
-export async function request(link: Link, signal: AbortSignal, body: BodyPart[], isAttach = false): Promise<string> {
+export async function request(
+  link: Link,
+  timer: Timer,
+  signal: AbortSignal,
+  body: BodyPart[],
+  isAttach = false,
+): Promise<string> {
   const { settings, session, mode } = link;
   const { fetch, headers } = settings;
   const { answer } = session;
-  let silenceMs = !isAttach && answer ? answer.pollHoldMs + slackMs : streamSilenceMs;
+  let silenceMs = isAttach ? streamSilenceMs : (answer?.pollHoldMs as number) + slackMs;
   let failure = "";
   /** Of a stream whose second tick is waited for. */
   let answeredAtMs = 0;
-  const timer = createTimer();
-  const stop = (): void => timer();
   const heard = (): void => timer(silenceMs, () => link.detach(silent, answeredAtMs ? heldBack : noResponse));
-  // The response of a fetch that was aborted may never end.
-  signal.addEventListener("abort", stop);
   try {
     heard();
     const bearer = isAttach && (await settings.token());
+    const fields = new Headers(typeof headers === "function" ? await headers() : headers);
+    fields.set("content-type", "application/octet-stream");
+    fields.set(protocolField, protocolVersion);
+    if (answer) fields.set(sessionField, `${answer.session}.${answer.secret}`);
+    if (bearer) fields.set("authorization", `Bearer ${bearer}`);
     // Not called as a method of the settings, which one of a browser refuses.
     const response = await fetch(settings.url, {
       method: "POST",
       body: new Blob(body),
-      headers: {
-        ...Object.fromEntries(new Headers(typeof headers === "function" ? await headers() : headers)),
-        "content-type": "application/octet-stream",
-        [protocolField]: protocolVersion,
-        ...(answer && { [sessionField]: encodeCredentials(answer.session, answer.secret) }),
-        ...(bearer && { authorization: `Bearer ${bearer}` }),
-      },
+      headers: fields,
       // Undefined is as good as its default, though the type does not say so.
       credentials: settings.credentials as NonNullable<typeof settings.credentials>,
       // What the session is proved with is for this server and for no other.
@@ -80,7 +81,6 @@ export async function request(link: Link, signal: AbortSignal, body: BodyPart[],
   } catch (error) {
     return failure + String(error);
   } finally {
-    stop();
-    signal.removeEventListener("abort", stop);
+    timer();
   }
 }

@@ -15,5 +15,5 @@ export type Link = ClientTransport & {
   /** Begins, which gives it what it writes with; whatever goes wrong is told by `ended`. */
   start(): void;
   /** Lets go of everything: nothing may come any more. */
-  hangUp?: (code: number) => void;
+  hangUp?: () => void;
 };

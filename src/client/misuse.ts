@@ -12,11 +12,10 @@ export function misuse<Code extends Misuse>(
 }
 
 /** Throws `INVALID_ARGUMENT` unless a value is what it has to be. */
-export function check(isRight: boolean, argument: string, expected: string, value: unknown): asserts isRight {
+export function check(isRight: unknown, argument: string, expected: string, value: unknown): asserts isRight {
   if (isRight) return;
   // Short, and nothing of what may be secret.
-  const isShown = typeof value === "string" || typeof value === "number";
-  const received = isShown ? JSON.stringify(value).slice(0, 40) : typeof value;
+  const received = typeof value === "number" ? `${value}` : typeof value;
   const text = `${argument} must be ${expected}, but it is ${received}`;
   throw misuse("INVALID_ARGUMENT", text, { argument, expected, received });
 }

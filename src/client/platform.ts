@@ -27,16 +27,14 @@ function listen(): void {
   }, tickMs);
   // Node must not stay for it.
   (timer as Timer).unref?.();
-  for (const event of ["online", "pagehide", "pageshow", "resume"]) {
-    const tell = ({ persisted }: PageEvent): void => {
+  for (const event of ["online", "pagehide", "pageshow"]) {
+    (globalThis as Platform).addEventListener?.(event, ({ persisted }) => {
       for (const watcher of watchers) {
         // What was open when the page was frozen may be dead, and not say so: Chromium reads some streams no further.
         // The page may be kept and shown again: one with a connection is not kept.
         if (persisted !== false) watcher.wake(event === "pagehide");
       }
-    };
-    // On its way down, since the last one is for the document.
-    (globalThis as Platform).addEventListener?.(event, tell, true);
+    });
   }
 }
 
@@ -51,5 +49,5 @@ type Timer = { readonly unref?: () => void };
 
 /** What browsers have and Node has not. */
 type Platform = {
-  readonly addEventListener?: (event: string, listener: (event: PageEvent) => void, capture: boolean) => void;
+  readonly addEventListener?: (event: string, listener: (event: PageEvent) => void) => void;
 };

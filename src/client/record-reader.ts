@@ -39,7 +39,8 @@ export function createRecordReader(link: Link, take: (record: SessionRecord) => 
       const payload = rest.slice(whole.length, end);
       start += end;
       const record = kind === "b" ? payload : kind === "t" ? readUtf8(payload) : readControl(link, readUtf8(payload));
-      if (record !== undefined) take(record);
+      // There is none behind what was no record: whoever takes it is let go of then.
+      take(record as SessionRecord);
     }
     // A large record is not kept beyond itself.
     if (start > 0) held = held.slice(start, bytes);

@@ -1,10 +1,8 @@
 // oxlint-disable unicorn/prefer-add-event-listener -- what browsers and ws have alike, with one listener of each sort
 import type { Message } from "../channel/message-type.ts";
 import { lost } from "../protocol/close-code.ts";
-import type { ControlRecord } from "../protocol/control-record.ts";
 import { subprotocol } from "../protocol/http-fields.ts";
 import { isControl } from "../protocol/is-control.ts";
-import { checkWebSocket } from "./client-options.ts";
 import { type Link, noResponse } from "./link.ts";
 import { readControl } from "./read-control.ts";
 import { noBytes } from "./record-reader.ts";
@@ -12,23 +10,10 @@ import { noBytes } from "./record-reader.ts";
 /** A WebSocket, whose messages are those of a plain channel. */
 export function openWebSocket(link: Link): void {
   const { settings, session } = link;
-  const { WebSocket } = settings;
-  checkWebSocket(WebSocket);
   // "http:" becomes "ws:", and "https:" becomes "wss:".
-  const socket = new WebSocket(settings.url.replace("http", "ws"), subprotocol);
+  const socket = new settings.WebSocket(settings.url.replace("http", "ws"), subprotocol);
   let isEscaped = false;
   let cause = "";
-
-  async function write(record: ControlRecord): Promise<void> {
-    try {
-      const token = record.type === "attach" && (await settings.token());
-      // The frame before one with a control record.
-      socket.send(noBytes);
-      socket.send(JSON.stringify({ ...record, ...(token && { token }) }));
-    } catch (error) {
-      link.detach(lost, String(error));
-    }
-  }
 
   socket.binaryType = "arraybuffer";
   socket.onopen = () => session.attach(link);
@@ -46,16 +31,26 @@ export function openWebSocket(link: Link): void {
   socket.onerror = ({ message = noResponse }: { readonly message?: string }) => (cause = message);
   socket.onclose = (event: { readonly code: number; readonly reason: string }) =>
     link.detach(event.code, event.reason || cause);
-  link.write = (record) => void write(record);
+  // oxlint-disable-next-line typescript/no-misused-promises -- it catches all that goes wrong
+  link.write = async (record) => {
+    try {
+      const token = record.type === "attach" && (await settings.token());
+      // The frame before one with a control record.
+      socket.send(noBytes);
+      socket.send(JSON.stringify({ ...record, token: token || undefined }));
+    } catch (error) {
+      link.detach(lost, String(error));
+    }
+  };
   link.wake = () => {
     for (const item of session.items(link)) {
-      if (isControl(item)) void write(item);
-      else if (isEmpty(item)) void write({ type: "empty" });
+      if (isControl(item)) link.write(item);
+      else if (isEmpty(item)) link.write({ type: "empty" });
       else socket.send(item);
     }
   };
-  // A browser takes no other codes, and a server may have said any.
-  link.hangUp = (code) => socket.close(code >= 3000 && code < 5000 ? code : 1000);
+  // What is between the two sides may log it; the server does not ask why.
+  link.hangUp = () => socket.close(1000);
 }
 
 /** Whether a message is one of no bytes: text has no such member. */

@@ -53,8 +53,7 @@ export type CloseName = keyof typeof closeCodes;
 /** Whether a client may come back after its transport ended with this code: unless doing so would end the same way. */
 export function mayReturn(code: number): boolean {
   // RFC 6455 §7.4.1: faults of protocol, type, data, policy, size and extension are made again by the same client.
-  const isFault = code === 1002 || code === 1003 || (code >= 1007 && code <= 1010);
-  return !isFault && code < 4500;
+  return code < 1002 || (code > 1003 && code < 1007) || (code > 1010 && code < 4500);
 }
 
 /** Whether the end of a session invites the client to open a new one. */

@@ -14,7 +14,7 @@ import { setSite } from "./site.ts";
 
 type Bundle = { readonly connect: typeof connect };
 
-const most = 5250;
+const most = 5000;
 const bundle = new URL("../../../dist/client.min.js", import.meta.url);
 
 describe("the client as it is published", () => {
@@ -77,9 +77,26 @@ describe("the client as it is published", () => {
     assert.throws(() => client.connect("http://a/", { maxQueuedBytes: "1" as unknown as number }), {
       name: "ChannelError",
       code: "INVALID_ARGUMENT",
-      message: 'maxQueuedBytes must be a number above 0, but it is "1"',
-      details: { argument: "maxQueuedBytes", expected: "a number above 0", received: '"1"' },
+      message: "maxQueuedBytes must be a number above 0, but it is string",
+      details: { argument: "maxQueuedBytes", expected: "a number above 0", received: "string" },
     });
+  });
+
+  it("says what to pass in where there is no WebSocket, as the sources do", async (t) => {
+    const client = (await import(bundle.href)) as Bundle;
+    const had = Object.getOwnPropertyDescriptor(globalThis, "WebSocket");
+    Object.defineProperty(globalThis, "WebSocket", { value: undefined, configurable: true });
+    try {
+      const transports = ["websocket", "long-polling"] as const;
+      const channel = client.connect("http://127.0.0.1:9", { transports, maxAttempts: 1 });
+      t.after(() => channel.close());
+      await new Promise((resolve) => channel.onClose(resolve));
+      const left = channel.explain().find(({ event }) => event === "left");
+      assert.equal(left?.cause, "1006 ChannelError: WebSocket must be passed in, but it is undefined");
+    } finally {
+      if (had !== undefined) Object.defineProperty(globalThis, "WebSocket", had);
+      else Reflect.deleteProperty(globalThis, "WebSocket");
+    }
   });
 
   for (const kind of ["http-streaming", "long-polling"]) {

@@ -8,7 +8,7 @@ import type * as published from "../../src/websocket.ts";
 import { Recorder } from "../support/recorder.ts";
 import { networks, setSite } from "./site.ts";
 
-const most = 6880;
+const most = 6650;
 const bundle = new URL("../../../dist/websocket.min.js", import.meta.url);
 
 describe("the WebSocket as it is published for browsers", () => {

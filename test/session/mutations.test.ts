@@ -162,8 +162,8 @@ const mutations: readonly Mutation[] = [
   {
     name: "tells of an end twice, at the client",
     file: "client/create-client-session",
-    from: "if (!isTold)",
-    to: "if (true)",
+    from: "if (!end) {",
+    to: "if (true) {",
   },
   {
     name: "hears no silence, at the client",
