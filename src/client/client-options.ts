@@ -82,7 +82,6 @@ export function settle(url: string | URL, options: ConnectOptions): ClientSettin
   const transports = settings["transports"] as readonly ChannelKind[];
   const isList = transports?.[0] && transports.every?.((kind) => kinds.includes(kind));
   check(isList, "transports", `some of ${kinds.join()}`, transports);
-  if (settings["WebSocket"] === missing && transports.join() === kinds[0]) missing();
   settings["url"] = address;
   return settings as ClientSettings;
 }

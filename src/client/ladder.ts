@@ -9,6 +9,7 @@ import { createTimer, now } from "./clock.ts";
 import { createLink } from "./create-link.ts";
 import { createDowngrades } from "./downgrades.ts";
 import type { Link } from "./link.ts";
+import { randomFraction } from "./random.ts";
 
 /** A transport that carried for so long worked: what comes then is no failure in a row. */
 const healthyMs = 10_000;
@@ -170,7 +171,7 @@ export function createLadder(
     if (isTried) remember(0);
     // Full jitter: clients that lost their server together do not come back together.
     const retryInMs =
-      Math.min(settings.maxReconnectDelayMs, settings.reconnectDelayMs * 2 ** (attempt - 1)) * Math.random();
+      Math.min(settings.maxReconnectDelayMs, settings.reconnectDelayMs * 2 ** (attempt - 1)) * randomFraction();
     tell({ state: "waiting", attempt, retryInMs, cause: lastCause });
     attempt += 1;
     carriesSinceMs = 0;
