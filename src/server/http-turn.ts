@@ -6,7 +6,7 @@ import { Exchange, type ExchangeOwner } from "../http/exchange.ts";
 import type { HttpChannel } from "../http/http-channel.ts";
 import type { RequestFault } from "../http/request-rules.ts";
 import { respond } from "../http/respond.ts";
-import { asksForWebSocket, checkHandshake, type HandshakeOptions, isRefusal } from "../websocket/handshake.ts";
+import { asksForWebSocket, type HandshakeOptions, refuseAsRequest } from "../websocket/handshake.ts";
 import { type ChannelKit, plainChannels } from "./channel-kit.ts";
 import type { Connection, Turn } from "./connection.ts";
 import { dispatch, type DispatchListener } from "./dispatch.ts";
@@ -135,9 +135,7 @@ export class HttpTurn implements Turn, IntakeListener, DispatchListener, Exchang
   #checkExpectations(): RequestFault | undefined {
     if (this.#expects === "unknown") return { status: 417, rule: "an unknown Expect field" };
     if (!asksForWebSocket(this.#node.message.headers)) return undefined;
-    // The Connection field did not ask for an upgrade, or Node would not have brought it here.
-    const result = checkHandshake(this.#node.message);
-    return isRefusal(result) ? result : { status: 400, rule: "the Connection field lacks upgrade" };
+    return refuseAsRequest(this.#node.message);
   }
 
   begins(): boolean {

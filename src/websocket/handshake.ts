@@ -75,7 +75,14 @@ export function checkHandshake(request: IncomingMessage, compresses = false): Ha
   return { key, protocols: offered === undefined ? [] : elementsOf(offered), compression: acceptOffer(offers) };
 }
 
-export function isRefusal(result: Handshake | HandshakeRefusal): result is HandshakeRefusal {
+/** Why an upgrade that came as a request is refused: Node brings a good one there if nobody else takes it. */
+export function refuseAsRequest(message: IncomingMessage): HandshakeRefusal {
+  const result = checkHandshake(message);
+  const forgotten = "nothing listens to the server's event upgrade, so one came as a request";
+  return isRefusal(result) ? result : refusal(400, forgotten);
+}
+
+function isRefusal(result: Handshake | HandshakeRefusal): result is HandshakeRefusal {
   return "status" in result;
 }
 

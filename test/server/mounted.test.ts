@@ -287,3 +287,12 @@ for (const [what, bytes] of [
     assert.deepEqual(seen, []);
   });
 }
+
+test("a WebSocket on a server whose upgrades nobody takes is refused, and the report says what was forgotten", async (t) => {
+  const { port, errors, seen } = await mount(t, undefined, false);
+  const client = await connectRaw(port);
+  client.write(handshakeRequest());
+  assert.equal((await client.readHead()).status, 400);
+  assert.match(errors[0]?.message ?? "", /nothing listens to the server's event upgrade/);
+  assert.deepEqual(seen, []);
+});
