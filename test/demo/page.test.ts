@@ -113,6 +113,8 @@ describe("the page of the demonstration", () => {
   test("goes over a stream while WebSocket is blocked, over polls while streams are buffered, and up again", async () => {
     const other = await openTab();
     const visitors = [visitor, other];
+    // A page that is slow to begin may have fallen back, and moves up.
+    for (const each of visitors) await each.carriedBy("websocket");
     await visitor.turn(/Block WebSocket/, true);
     for (const each of visitors) await each.carriedBy("http-streaming");
     await visitor.say("over a stream");
@@ -130,7 +132,6 @@ describe("the page of the demonstration", () => {
     }
     const timeline = await visitor.timeline();
     const carriers = timeline.filter((line) => line.endsWith(" carries"));
-    assert.equal(carriers[0], "WebSocket carries");
     assert.equal(carriers.at(-1), "WebSocket carries");
     for (const line of ["HTTP stream carries", "long polling carries"]) assert.ok(carriers.includes(line), line);
     assert.ok(timeline.some((line) => line.startsWith("WebSocket left 1006")));
