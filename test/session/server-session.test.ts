@@ -404,3 +404,29 @@ describe("a session", () => {
     assert.deepEqual(reasons, ["expired", "overflow", "overflow"]);
   });
 });
+
+describe("a session that ends because its client broke the protocol", () => {
+  it("lets its transport take what was sent before", () => {
+    const server = new ScriptedServer();
+    const attempt = server.attach({});
+    const [session] = server.sessions;
+    session?.send("the last words");
+    const taken: unknown[] = [];
+    Object.assign(attempt.transport, { fill: () => taken.push(...takeAll(attempt)) });
+    session?.drop("fault");
+    assert.deepEqual(taken, ["the last words"]);
+    assert.deepEqual(attempt.transport.detached, [4500]);
+  });
+
+  it("is kept for nobody when that transport is lost meanwhile", () => {
+    const server = new ScriptedServer();
+    const { transport, attachment } = server.attach({});
+    Object.assign(transport, { fill: () => attachment.lost() });
+    server.clock.advance(1000);
+    server.sessions[0]?.drop("fault");
+    // It never was among those that are away: one that is over cannot be ended to make room.
+    assert.equal(server.sessions[0]?.goneSinceMs, 0);
+    assert.equal(server.registry.goneBytes, 0);
+    assert.equal(server.registry.size, 0);
+  });
+});
