@@ -6,7 +6,7 @@ import type { Attachment, Carried, Numbered } from "./attachment.ts";
 import type { WaiterClock } from "./clock.ts";
 import { type DropName, Ending, endOf, type SessionEnd } from "./ending.ts";
 import { Liveness, type LivenessTimes, type Watched } from "./liveness.ts";
-import { ReplayBuffer } from "./replay-buffer.ts";
+import { ReplayBuffer, type Scale } from "./replay-buffer.ts";
 import type { SessionEvents, SessionOptions } from "./session-options.ts";
 
 /**
@@ -15,7 +15,7 @@ import type { SessionEvents, SessionOptions } from "./session-options.ts";
  * A message is forgotten when the other side has acknowledged it, and not before. What comes is taken in the order of
  * its numbers, each once, over whichever transport it comes.
  */
-export abstract class BaseSession<Item> implements Carried<Item>, Watched {
+export abstract class BaseSession<Item> implements Carried<Item>, Watched, Scale<Item | CloseRecord> {
   protected readonly clock: WaiterClock;
   protected readonly outgoing: ReplayBuffer<Item | CloseRecord> = new ReplayBuffer();
   /** The highest number that was put on a transport, of which it is not known whether it arrived. */
@@ -27,6 +27,8 @@ export abstract class BaseSession<Item> implements Carried<Item>, Watched {
   readonly #limits: SessionLimits;
   readonly #sizeOf: (item: Item) => number;
   readonly #acks: AckSchedule;
+  /** Whoever carries the session knows that there is something to take, and has not taken all. */
+  #isWaking = false;
   #ending: Ending | undefined;
   #liveness: Liveness | undefined;
 
@@ -104,15 +106,18 @@ export abstract class BaseSession<Item> implements Carried<Item>, Watched {
     if (attachment !== this.current) return undefined;
     if (this.peerHas >= this.outgoing.first) this.#forget();
     const item = this.outgoing.get(number);
-    if (item !== undefined) this.written = Math.max(this.written, number);
+    if (item === undefined) this.#isWaking = false;
+    else this.written = Math.max(this.written, number);
     return item;
   }
 
   takeAll(attachment: Attachment<Item>, number: number, items: readonly Item[]): boolean {
     if (this.peerHas >= this.outgoing.first) this.#forget();
     const isTaken = attachment === this.current && this.outgoing.endsWith(number, items);
-    if (isTaken) this.written = Math.max(this.written, number + items.length - 1);
-    return isTaken;
+    if (!isTaken) return false;
+    this.written = Math.max(this.written, number + items.length - 1);
+    this.#isWaking = false;
+    return true;
   }
 
   heard(attachment: Attachment<Item>): boolean {
@@ -188,12 +193,16 @@ export abstract class BaseSession<Item> implements Carried<Item>, Watched {
     }
   }
 
-  protected bytesOf(item: Item): number {
-    return this.#sizeOf(item) + messageOverheadBytes;
+  /** How much an item counts of what is kept. */
+  bytesOf(item: Item | CloseRecord): number {
+    return (this.#isEnd(item) ? 0 : this.#sizeOf(item)) + messageOverheadBytes;
   }
 
   protected push(item: Item, bytes: number): void {
     this.outgoing.push(item, bytes);
+    // Not for each message of a turn: of a group of many, each transport would have to be brought into the cache for it.
+    if (this.#isWaking) return;
+    this.#isWaking = true;
     this.current?.transport.wake();
   }
 
@@ -222,12 +231,16 @@ export abstract class BaseSession<Item> implements Carried<Item>, Watched {
     before.transport.detach(closeCodes.superseded, "superseded");
   }
 
+  #isEnd(item: Item | CloseRecord): item is CloseRecord {
+    return item === this.#ending?.record;
+  }
+
   /**
    * Forgets what is acknowledged, but not what the present transport comes to only now: the peer has that from another
    * one, and still counts it here. To send it again costs less than a record that says what is left out.
    */
   #forget(): void {
-    this.outgoing.forgetBefore(Math.min(this.peerHas + 1, this.current?.nextOutgoing ?? this.outgoing.next));
+    this.outgoing.forgetBefore(Math.min(this.peerHas + 1, this.current?.nextOutgoing ?? this.outgoing.next), this);
   }
 
   #closedByPeer({ code, reason }: CloseRecord): void {
@@ -250,7 +263,7 @@ export abstract class BaseSession<Item> implements Carried<Item>, Watched {
     // What was sent before the end still goes out, as over a plain channel.
     attachment?.transport.fill?.();
     this.#leave();
-    this.outgoing.forgetBefore(this.outgoing.next);
+    this.outgoing.forgetBefore(this.outgoing.next, this);
     attachment?.transport.detach(code, reason);
     this.events.acknowledged();
     this.released();

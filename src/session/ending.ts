@@ -19,23 +19,20 @@ export function endOf(name: DropName, reason: string): SessionEnd {
 export class Ending {
   /** What came first, which is what counts. */
   readonly end: SessionEnd;
+  /** The end as the other side is told of it. */
+  readonly record: CloseRecord;
   #isOver = false;
   #stopWaiting: (() => void) | undefined;
 
   /** @param stopWaiting - takes back that the other side is waited for */
   constructor(end: SessionEnd, stopWaiting?: () => void) {
     this.end = end;
+    this.record = { type: "close", code: end.code, reason: end.reason };
     this.#stopWaiting = stopWaiting;
   }
 
   get isOver(): boolean {
     return this.#isOver;
-  }
-
-  /** The end as the other side is told of it. */
-  get record(): CloseRecord {
-    const { code, reason } = this.end;
-    return { type: "close", code, reason };
   }
 
   finish(): void {

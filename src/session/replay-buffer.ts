@@ -4,8 +4,14 @@ const largestIdleCapacity = 256;
 /** Those of all sessions that never held anything, since most of them hold nothing most of the time. */
 const none: never[] = [];
 
+/** Who knows how many bytes an item counts, at any time the same. */
+export type Scale<Item> = { bytesOf(item: Item): number };
+
 /**
  * What was sent and is not acknowledged, by number.
+ *
+ * The size of an item is asked for again when it is forgotten. Kept beside it, it takes as much as the item does here, and in
+ * a broadcast to many each of them has left the cache of the processor when its turn comes.
  *
  * A ring: each item is written once and forgotten in place. A list that is cut at its head would be copied again and
  * again, at the pace of the acks.
@@ -13,7 +19,6 @@ const none: never[] = [];
 export class ReplayBuffer<Item> {
   /** Their length is a power of two, or none while nothing was ever held. */
   #items: (Item | undefined)[] = none;
-  #sizes: number[] = none;
   #first = 1;
   #next = 1;
   #bytes = 0;
@@ -36,11 +41,10 @@ export class ReplayBuffer<Item> {
     return this.#bytes;
   }
 
+  /** @param bytes - as the scale says */
   push(item: Item, bytes: number): void {
     if (this.count === this.#items.length) this.#resize(Math.max(smallestCapacity, 2 * this.#items.length));
-    const index = this.#indexOf(this.#next);
-    this.#items[index] = item;
-    this.#sizes[index] = bytes;
+    this.#items[this.#indexOf(this.#next)] = item;
     this.#next += 1;
     this.#bytes += bytes;
   }
@@ -60,12 +64,13 @@ export class ReplayBuffer<Item> {
   }
 
   /** Forgets everything before a number. */
-  forgetBefore(number: number): void {
+  forgetBefore(number: number, scale: Scale<Item>): void {
     if (number <= this.#first) return;
     const end = Math.min(number, this.#next);
     for (; this.#first < end; this.#first += 1) {
       const index = this.#indexOf(this.#first);
-      this.#bytes -= this.#sizes[index] ?? 0;
+      const item = this.#items[index];
+      if (item !== undefined) this.#bytes -= scale.bytesOf(item);
       this.#items[index] = undefined;
     }
     if (this.count === 0 && this.#items.length > largestIdleCapacity) this.#resize(0);
@@ -77,14 +82,8 @@ export class ReplayBuffer<Item> {
 
   #resize(capacity: number): void {
     const items = Array.from<Item | undefined>({ length: capacity });
-    const sizes = Array.from({ length: capacity }, () => 0);
-    for (let offset = 0; offset < this.count; offset++) {
-      const number = this.#first + offset;
-      const from = this.#indexOf(number);
-      items[number % capacity] = this.#items[from];
-      sizes[number % capacity] = this.#sizes[from] ?? 0;
-    }
+    for (let number = this.#first; number < this.#next; number++)
+      items[number % capacity] = this.#items[this.#indexOf(number)];
     this.#items = items;
-    this.#sizes = sizes;
   }
 }
