@@ -1,4 +1,4 @@
-import { isIPv6 } from "node:net";
+import { isIP, isIPv6 } from "node:net";
 
 /** An IPv4 address as a socket that takes both families writes it (RFC 4291 §2.5.5.2), or with a port, as some proxies do. */
 const ipv4Pattern = /^(?:::ffff:)?(\d{1,3}(?:\.\d{1,3}){3})(?::\d+)?$/i;
@@ -19,4 +19,9 @@ export function addressBlock(address: string): string {
   const zeros = Array.from({ length: Math.max(0, 8 - before.length - after.length) }, () => "0");
   const groups = [...before, ...zeros, ...after].slice(0, 4).map((group) => Number.parseInt(group, 16).toString(16));
   return `${groups.join(":")}::/64`;
+}
+
+/** Whether a text is an address, in any of the forms that proxies write. */
+export function isAddress(text: string): boolean {
+  return isIP(ipv4Pattern.exec(text)?.[1] ?? bracketPattern.exec(text)?.[1] ?? text) !== 0;
 }

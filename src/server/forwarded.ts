@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { invalidArgument } from "../channel/errors.ts";
+import { isAddress } from "./address-block.ts";
 
 /** Checks the option `trustProxy`: how many proxies stand before the server. */
 export function checkTrustProxy(hops: number | undefined): number {
@@ -21,6 +22,12 @@ export function knownScheme(message: IncomingMessage, trustedHops: number): "htt
 /** The host that the client asked for. */
 export function requestedHost(message: IncomingMessage, trustedHops: number): string | undefined {
   return trustedValue(message, "x-forwarded-host", trustedHops) ?? message.headers.host;
+}
+
+/** The address that the outermost trusted proxy saw. Undefined for what is none: it gets into logs, and is counted by. */
+export function forwardedAddress(message: IncomingMessage, trustedHops: number): string | undefined {
+  const entry = trustedValue(message, "x-forwarded-for", trustedHops);
+  return entry !== undefined && isAddress(entry) ? entry : undefined;
 }
 
 /** The entry that the outermost trusted proxy wrote: counted from the right, since a client can write what is left of it. */

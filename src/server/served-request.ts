@@ -6,7 +6,7 @@ import { isPlainHost } from "../http/host.ts";
 import type { HandshakeOptions } from "../websocket/handshake.ts";
 import type { ChannelKit } from "./channel-kit.ts";
 import type { AllowedOrigins } from "./origin.ts";
-import { knownScheme, requestedHost, trustedValue } from "./forwarded.ts";
+import { forwardedAddress, knownScheme, requestedHost } from "./forwarded.ts";
 
 /** Frameworks that mount a handler below a path cut the path off `url` and keep it whole here. */
 type MountedMessage = IncomingMessage & {
@@ -71,7 +71,7 @@ export class ServedRequest extends LazyRequest {
     const { trustedHops, response } = origin;
     super(response === undefined ? { req: message } : { req: message, res: response });
     this.#message = message;
-    this.#remoteAddress = trustedValue(message, "x-forwarded-for", trustedHops) ?? origin.remoteAddress;
+    this.#remoteAddress = forwardedAddress(message, trustedHops) ?? origin.remoteAddress;
     this.#opening = origin.opening;
     // srvx knows nothing of mounted paths, and counts proxies in another way.
     if (trustedHops > 0 || message.originalUrl !== undefined) this.#url = urlOf(message, trustedHops);
