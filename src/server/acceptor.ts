@@ -34,7 +34,7 @@ export class Acceptor implements ConnectionOwner {
     const { maxConnections, maxConnectionsPerAddress } = this.state.environment.limits;
     const connection = this.#connection(socket);
     Object.assign(socket, ordinaryListening);
-    if (this.state.status !== "running") {
+    if (!this.state.isAccepting) {
       // It was in its TLS handshake when the server was told to stop.
       connection.end();
       return;

@@ -15,7 +15,7 @@ export type Server = {
   readonly url: string;
   /** Where it listens, which the system chose if 0 was asked for. */
   readonly port: number;
-  /** Whether it takes requests. */
+  /** Whether it takes requests, and is to be sent any: `stopping` from the call of `stop` on, before anything closes. */
   readonly status: ServerStatus;
   /**
    * Stops: takes no further connection, lets handlers and channels end within the time given, and closes every channel.
@@ -134,8 +134,7 @@ function describeServer(server: NodeServer, acceptor: Acceptor, { url, port, soc
       return acceptor.state.status;
     },
     stop(options = {}) {
-      const stopped = stopAcceptor(acceptor, options);
-      server.close();
+      const stopped = stopAcceptor(acceptor, options, () => server.close());
       // A client in the middle of its TLS handshake has no connection that could have been ended in good order.
       return stopped.then((isFirst) => {
         if (isFirst) for (const socket of sockets) socket.destroy();

@@ -11,7 +11,7 @@ import type { AllowedOrigins } from "./origin.ts";
 /** A standard request handler. It answers a request, or returns what `withChannel` gave it. */
 export type RequestHandler = (request: Request) => Response | Promise<Response>;
 
-/** `running` takes requests; `stopping` finishes what it has; `stopped` has nothing left. */
+/** `running` takes requests; `stopping` finishes what it has, and is to be sent no more; `stopped` has nothing left. */
 export type ServerStatus = "running" | "stopping" | "stopped";
 
 export type ServerSettings = {
@@ -32,6 +32,8 @@ export class ServerState {
   /** The same for all whose clients have offered to. */
   readonly compressingOptions: WebSocketOptions;
   status: ServerStatus = "running";
+  /** Further connections are taken, which goes on for a while after `stop` was called if it is told to. */
+  isAccepting = true;
   /** Others have Node's response objects in their hands, too. */
   isMounted = false;
   /** Channels get their last words, and one that is taken now gets them at once. */

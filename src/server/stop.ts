@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { checkOptions } from "../channel/check-options.ts";
 import { invalidArgument } from "../channel/errors.ts";
 import { longestTimerMs } from "../channel/limits.ts";
@@ -16,6 +17,11 @@ export type StopOptions = {
    * no longer.
    */
   readonly timeoutMs?: number;
+  /**
+   * How long the server goes on before that, so that a load balancer notices: `status` says `stopping` from the call on,
+   * and answers say `Connection: close`. Milliseconds, and not a part of `timeoutMs`. Default: 0.
+   */
+  readonly delayMs?: number;
 };
 
 const defaultStopTimeoutMs = 5_000;
@@ -23,18 +29,33 @@ const defaultStopTimeoutMs = 5_000;
 /**
  * Lets everything that runs come to its end, and cuts what is left in the end.
  *
+ * @param stopListening - called when the delay is over: no connection is taken from then on
  * @returns true when no connection is left; false, at once, if it was called before
  * @throws ChannelError `INVALID_ARGUMENT` for a time that is none
  */
-export function stopAcceptor(acceptor: Acceptor, options: StopOptions): Promise<boolean> {
-  checkOptions("options", options, ["timeoutMs"]);
-  const { timeoutMs = defaultStopTimeoutMs } = options;
-  if (!Number.isFinite(timeoutMs) || timeoutMs < 0 || timeoutMs > longestTimerMs) {
-    throw invalidArgument("timeoutMs", `a number of milliseconds from 0 to ${longestTimerMs}`, timeoutMs);
-  }
+export function stopAcceptor(
+  acceptor: Acceptor,
+  options: StopOptions,
+  stopListening: () => void = () => undefined,
+): Promise<boolean> {
+  checkOptions("options", options, ["timeoutMs", "delayMs"]);
+  const { timeoutMs = defaultStopTimeoutMs, delayMs = 0 } = options;
+  checkTime("timeoutMs", timeoutMs);
+  checkTime("delayMs", delayMs);
   if (acceptor.state.status !== "running") return Promise.resolve(false);
   acceptor.state.status = "stopping";
-  return endAll(acceptor, timeoutMs);
+  const end = (): Promise<true> => {
+    acceptor.state.isAccepting = false;
+    stopListening();
+    return endAll(acceptor, timeoutMs);
+  };
+  // Without a delay everything ends in the call itself, and not a turn later.
+  return delayMs === 0 ? end() : delay(delayMs).then(end);
+}
+
+function checkTime(name: string, timeMs: number): void {
+  if (Number.isFinite(timeMs) && timeMs >= 0 && timeMs <= longestTimerMs) return;
+  throw invalidArgument(name, `a number of milliseconds from 0 to ${longestTimerMs}`, timeMs);
 }
 
 async function endAll(acceptor: Acceptor, timeoutMs: number): Promise<true> {

@@ -309,6 +309,55 @@ for (const timeoutMs of [-1, NaN, Infinity, 2 ** 31, "100", null]) {
   });
 }
 
+for (const delayMs of [-1, Infinity, "100"]) {
+  test(`stop throws at once for a delay of ${String(delayMs)}, and the server runs on`, async (t) => {
+    const { server } = await setServer(t, () => new Response());
+    // @ts-expect-error -- one is no number
+    assert.throws(() => void server.stop({ delayMs }), { code: "INVALID_ARGUMENT" });
+    assert.equal(server.status, "running");
+  });
+}
+
+test("before anything closes, stop says for its delay that the server is to be sent no more; it goes on meanwhile, and ends behind that [C135, C136, C141]", async (t) => {
+  const { server, port } = await setServer(t, (request) => {
+    if (request.url.endsWith("/ready")) return new Response(null, { status: server.status === "running" ? 200 : 503 });
+    return withChannel(request, (channel) => channel.onReceive((message) => channel.send(message)));
+  });
+  const ask = async (): Promise<[number, string | undefined]> => {
+    const client = await connectRaw(port);
+    client.write(get("/ready"));
+    const response = await client.readResponse();
+    client.end();
+    return [response.status, response.header("connection")];
+  };
+  assert.deepEqual(await ask(), [200, undefined]);
+  const socket = await openWebSocket(port, "/socket");
+  const idle = await connectRaw(port);
+  const begunMs = performance.now();
+  const stopped = server.stop({ delayMs: 600, timeoutMs: 400 });
+  assert.equal(server.status, "stopping");
+  assert.deepEqual(await ask(), [503, "close"]);
+  assert.equal(await server.stop({ timeoutMs: 0 }), false);
+  // Who comes now is taken, too, and nobody who is here notices.
+  const late = await openWebSocket(port, "/socket");
+  for (const each of [socket, late]) {
+    each.sendText("still here");
+    assert.equal(await each.nextMessage(), "still here");
+  }
+  idle.write(get("/ready"));
+  assert.equal((await idle.readResponse()).status, 503);
+  assert.ok(performance.now() - begunMs < 600, "the machine was too slow for this test");
+  for (const each of [socket, late]) {
+    await each.expectClose(1001);
+    assert.ok(performance.now() - begunMs >= 790, "channels can be sent to in the first half of the time");
+    each.sendClose(1001);
+    each.client.end();
+  }
+  await assert.rejects(connectRaw(port));
+  assert.equal(await stopped, true);
+  assert.equal(server.status, "stopped");
+});
+
 test("stop throws for a misspelt option and for no object", async (t) => {
   const { server } = await setServer(t, () => new Response());
   // @ts-expect-error -- misspelt
@@ -343,4 +392,35 @@ test("listeners end the connections that they saw and leave the server to its ow
   const other = await connectRaw(port);
   other.write(get("/foreign"));
   assert.equal((await other.readResponse()).text, "foreign");
+});
+
+test("listeners say for their delay that they are to be sent no more, to whoever asks the server they are mounted on [C136]", async (t) => {
+  const listeners = createListeners((request) => withChannel(request, () => undefined));
+  const server = createServer((message, response) => {
+    if (message.url !== "/ready") return listeners.request(message, response);
+    response.statusCode = listeners.status === "running" ? 200 : 503;
+    response.end();
+  });
+  server.on("upgrade", listeners.upgrade);
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.after(() => server.close());
+  const address = server.address();
+  const port = typeof address === "object" && address !== null ? address.port : 0;
+  const client = await connectRaw(port);
+  const ready = async (): Promise<number> => {
+    client.write(get("/ready"));
+    return (await client.readResponse()).status;
+  };
+  assert.equal(await ready(), 200);
+  const begunMs = performance.now();
+  const stopped = listeners.stop({ delayMs: 500, timeoutMs: 200 });
+  assert.equal(await ready(), 503);
+  const late = await openWebSocket(port, "/socket");
+  await late.expectClose(1001);
+  assert.ok(performance.now() - begunMs >= 590);
+  late.sendClose(1001);
+  late.client.end();
+  assert.equal(await stopped, true);
+  assert.equal(await ready(), 503);
 });

@@ -66,11 +66,12 @@ export function hasProxy(name: ProxyName): boolean {
   return existsSync(recipes[name].program);
 }
 
-/** The part of docs/proxies.md that is in the language of a proxy. */
-export function documentedConfiguration(name: ProxyName): string {
+/** The part of docs/proxies.md that is in the language of a proxy. @param index - which, where there are several */
+export function documentedConfiguration(name: ProxyName, index: number = 0): string {
   const page = readFileSync(join(root, "docs", "proxies.md"), "utf8");
-  const [, block] = new RegExp(`\`\`\`${name}\n([\\s\\S]*?)\`\`\``).exec(page) ?? [];
-  if (block === undefined) throw new Error(`there is no configuration for ${name} in docs/proxies.md`);
+  const blocks = [...page.matchAll(new RegExp(`\`\`\`${name}\n([\\s\\S]*?)\`\`\``, "g"))];
+  const block = blocks[index]?.[1];
+  if (block === undefined) throw new Error(`there is no configuration ${index} for ${name} in docs/proxies.md`);
   return block;
 }
 
@@ -78,16 +79,20 @@ export function documentedConfiguration(name: ProxyName): string {
  * Starts a proxy and waits until it takes connections.
  *
  * @param part - its configuration as the documents show it, which listens on port 80 and passes all to 127.0.0.1:9090
- * @param upstreamPort - what takes the place of 9090
+ * @param upstreamPorts - what takes the place of 9090, 9091 and so on
  */
-export async function startProxy(name: ProxyName, part: string, upstreamPort: number): Promise<ReverseProxy> {
+export async function startProxy(
+  name: ProxyName,
+  part: string,
+  ...upstreamPorts: readonly number[]
+): Promise<ReverseProxy> {
   const recipe = recipes[name];
   const folder = await mkdtemp(join(tmpdir(), `channelkit-${name}-`));
   // Workers of a proxy that was started by root are somebody else.
   await chmod(folder, 0o755);
   const port = await findFreePort();
   const file = join(folder, recipe.file);
-  await writeFile(file, recipe.configuration(withPorts(part, port, upstreamPort), folder));
+  await writeFile(file, recipe.configuration(withPorts(part, port, upstreamPorts), folder));
   const child = spawn(recipe.program, [...recipe.parameters(file, folder)], {
     env: { PATH: "/usr/bin:/bin", ...recipe.environment?.(folder) },
     stdio: ["ignore", "ignore", "pipe"],
@@ -117,14 +122,17 @@ export async function startProxy(name: ProxyName, part: string, upstreamPort: nu
   };
 }
 
-function withPorts(part: string, port: number, upstreamPort: number): string {
+function withPorts(part: string, port: number, upstreamPorts: readonly number[]): string {
   const listening = part
     .replace(/\blisten 80;/, `listen 127.0.0.1:${port};`)
     .replace(/\bbind :80\b/, `bind 127.0.0.1:${port}`)
     .replace(/\bListen 80\b/, `Listen 127.0.0.1:${port}`)
     .replace(/^:80 \{/m, `:${port} {\nbind 127.0.0.1`);
   if (listening === part) throw new Error(`the configuration does not listen on port 80:\n${part}`);
-  return listening.replaceAll("127.0.0.1:9090", `127.0.0.1:${upstreamPort}`);
+  return listening.replaceAll(/127\.0\.0\.1:(909\d)\b/g, (address, documented: string) => {
+    const upstreamPort = upstreamPorts[Number(documented) - 9090];
+    return upstreamPort === undefined ? address : `127.0.0.1:${upstreamPort}`;
+  });
 }
 
 /** A port of this machine that nobody listens on now: for programs that do not tell which one they chose. */
