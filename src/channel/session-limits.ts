@@ -45,8 +45,8 @@ export type SessionLimits = {
   /** How long a poll is held, in milliseconds. At it: it is answered without a message. */
   readonly pollHoldMs: number;
   /**
-   * How long a client that has left a poll while it was held may be without another, in milliseconds.
-   * Over it: it counts as away, as one does whose stream or WebSocket ends.
+   * How long a client that has left a poll while it was held may be without another, and one whose right has ended without
+   * a new one, in milliseconds. Over it: it counts as away, as one does whose stream or WebSocket ends.
    */
   readonly pollReturnMs: number;
   /** How long a stream may be without a byte, in milliseconds. At it: an ack is written. */

@@ -13,6 +13,7 @@ export abstract class HttpTransport implements ServerTransport {
   abstract wake(): void;
   abstract write(record: ControlRecord): void;
   abstract detach(code: number, reason: string): void;
+  abstract moveAfter(delayMs: number): void;
   protected abstract carried(attachment: Attachment<Item>): void;
 
   /** Where what its requests send goes; undefined when the session is closed already. */

@@ -17,6 +17,7 @@ import type { SessionEnd } from "../session/ending.ts";
 import type { ServerSession } from "../session/server-session.ts";
 import { StallWatch } from "../websocket/stall-watch.ts";
 import { streamMessage } from "../websocket/stream-message.ts";
+import type { Entitled } from "./expiries.ts";
 import type { Item } from "./item.ts";
 import { Presence, type PresenceHandler, type PresenceSource } from "./presence.ts";
 import type { Intake, ServerTransport } from "./server-transport.ts";
@@ -40,7 +41,7 @@ export type SessionChannel<User = undefined> = Channel & {
    *
    * A client that leaves without a word counts as there until it has been silent for `pingIntervalMs` and `pongTimeoutMs`;
    * one that polls, also between two polls, for `pollHoldMs` and `pongTimeoutMs`, and one that has left a poll while it was
-   * held, for `pollReturnMs`.
+   * held, or whose right has ended, for `pollReturnMs`.
    */
   readonly isPresent: boolean;
 
@@ -78,7 +79,7 @@ export type SessionParts<User> = {
 /** The channel of a session. */
 export class ServerSessionChannel<User>
   extends BaseChannel
-  implements SessionChannel<User>, MailboxListener, Intake, PresenceSource
+  implements SessionChannel<User>, MailboxListener, Intake, PresenceSource, Entitled
 {
   attachment: User;
   readonly #session: ServerSession<Item>;
@@ -90,6 +91,8 @@ export class ServerSessionChannel<User>
   #stallWatch: StallWatch | undefined;
   #whenRoom: Set<() => void> | undefined;
   #presence: Presence | undefined;
+  /** Its right has ended, and it comes back with a new one, as between two polls. */
+  #isReturning = false;
 
   constructor(request: Request, { session, limits, environment, remoteAddress, user }: SessionParts<User>) {
     super(request, environment);
@@ -121,7 +124,7 @@ export class ServerSessionChannel<User>
   }
 
   get isPresent(): boolean {
-    return this.isOpen && this.#session.attachment !== undefined;
+    return this.isOpen && (this.#isReturning || this.#session.attachment !== undefined);
   }
 
   get isFull(): boolean {
@@ -132,7 +135,22 @@ export class ServerSessionChannel<User>
   carriedBy(transport: ServerTransport, user: User): void {
     this.attachment = user;
     this.#transport = transport;
+    this.#isReturning = false;
     if (this.isFull) this.#pause();
+    this.presenceChanged();
+  }
+
+  renew(): void {
+    if (this.#session.attachment !== undefined) this.#transport?.moveAfter(0);
+  }
+
+  expire(): void {
+    this.#isReturning = this.isPresent;
+    this.#session.detach("stale");
+  }
+
+  missed(): void {
+    this.#isReturning = false;
     this.presenceChanged();
   }
 

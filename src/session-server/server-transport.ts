@@ -1,4 +1,5 @@
 import type { ChannelKind } from "../channel/channel-kind.ts";
+import type { Movable } from "../channel/movable.ts";
 import type { Attachment } from "../session/attachment.ts";
 import type { Refusal } from "../session/refusal.ts";
 import type { Transport } from "../session/transport.ts";
@@ -13,13 +14,14 @@ export type Intake = {
 };
 
 /** What carries a session on the side of the server. */
-export type ServerTransport = Transport & {
-  readonly kind: ChannelKind;
-  /** The attach was taken. @param intake - undefined for a session that is closed already, and waits for its ack */
-  carry(attachment: Attachment<Item>, intake: Intake | undefined): void;
-  /** It was not. */
-  turnAway(refusal: Refusal): void;
-  /** The application is slow to take what comes: the client is to wait. Over HTTP, each request asks whether there is room. */
-  pauseReading?(): void;
-  resumeReading?(): void;
-};
+export type ServerTransport = Transport &
+  Movable & {
+    readonly kind: ChannelKind;
+    /** The attach was taken. @param intake - undefined for a session that is closed already, and waits for its ack */
+    carry(attachment: Attachment<Item>, intake: Intake | undefined): void;
+    /** It was not. */
+    turnAway(refusal: Refusal): void;
+    /** The application is slow to take what comes: the client is to wait. Over HTTP, each request asks whether there is room. */
+    pauseReading?(): void;
+    resumeReading?(): void;
+  };

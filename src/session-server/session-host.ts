@@ -68,7 +68,7 @@ export class SessionHost<User> {
     );
     const { clock } = this;
     this.#admission = new Admission({ authorize, identify, expiresAtMs, clock, timeoutMs: authorizeTimeoutMs });
-    this.#expiries = new Expiries(clock);
+    this.#expiries = new Expiries({ clock, returnMs: limits.pollReturnMs });
     this.registry = new SessionRegistry<Item, string>({
       limits,
       clock,
@@ -97,7 +97,7 @@ export class SessionHost<User> {
     let made: ServerSessionChannel<User> | undefined;
     const opened = (session: ServerSession<Item>): SessionEvents => {
       made = this.#open(session, user, asking);
-      return new ChannelEvents(made, session, this);
+      return new ChannelEvents(made, this);
     };
     const address = addressBlock(ServedRequest.addressOf(asking.request));
     const result = this.registry.attach({ record, owner, address, transport, protocols, opened });
@@ -107,7 +107,7 @@ export class SessionHost<User> {
     }
     const channel = this.channels.get(result.session.id);
     if (channel !== undefined) {
-      this.#expiries.set(result.session, expiresAtMs);
+      this.#expiries.set(channel, expiresAtMs);
       channel.carriedBy(transport, user);
     }
     transport.carry(result.attachment, channel);
@@ -127,9 +127,9 @@ export class SessionHost<User> {
     return count;
   }
 
-  ended({ id }: ServerSessionChannel<User>, session: ServerSession<Item>): void {
-    this.channels.delete(id);
-    this.#expiries.forget(session);
+  ended(channel: ServerSessionChannel<User>): void {
+    this.channels.delete(channel.id);
+    this.#expiries.forget(channel);
   }
 
   #open(session: ServerSession<Item>, user: User, { request, environment }: Asking<User>): ServerSessionChannel<User> {
@@ -144,12 +144,10 @@ export class SessionHost<User> {
 /** Tells a channel of its session. One object for each, where functions would be four. */
 class ChannelEvents<User> implements SessionEvents {
   readonly #channel: ServerSessionChannel<User>;
-  readonly #session: ServerSession<Item>;
   readonly #host: SessionHost<User>;
 
-  constructor(channel: ServerSessionChannel<User>, session: ServerSession<Item>, host: SessionHost<User>) {
+  constructor(channel: ServerSessionChannel<User>, host: SessionHost<User>) {
     this.#channel = channel;
-    this.#session = session;
     this.#host = host;
   }
 
@@ -166,7 +164,7 @@ class ChannelEvents<User> implements SessionEvents {
   }
 
   closed(end: SessionEnd): void {
-    this.#host.ended(this.#channel, this.#session);
+    this.#host.ended(this.#channel);
     this.#channel.sessionEnded(end);
   }
 }

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
 import { connect } from "../../src/client.ts";
-import { isChannelError } from "../../src/index.ts";
+import { isChannelError, type SessionsOptions } from "../../src/index.ts";
 import { Condition } from "../support/condition.ts";
 import { deferred, eventually } from "../support/expect.ts";
 import { destroyOpenClients } from "../support/raw-client.ts";
+import { Recorder } from "../support/recorder.ts";
 import { guardAgainstUnhandled } from "../support/unhandled.ts";
 import { attachRecord, credentialsOf, post, SessionRequester, SessionWebSocket } from "./session-client.ts";
 import { attachedOf, setSessions } from "./set-sessions.ts";
@@ -15,6 +16,8 @@ afterEach(destroyOpenClients);
 type User = { readonly id: string; readonly endMs: number | undefined };
 
 const stale = { type: "detach", code: 4010, reason: "stale" } as const;
+/** What asks for a new token before that. */
+const renewal = { type: "goaway", afterMs: 0 } as const;
 
 /** A token is who it is, and for how many milliseconds from its first use it holds; without a number, for ever. */
 function createAuthorize(): (request: Request) => User | undefined {
@@ -32,21 +35,24 @@ function createAuthorize(): (request: Request) => User | undefined {
 
 const bearer = (token: string) => ({ fields: { Authorization: `Bearer ${token}` } });
 
-function setUsers(t: Parameters<typeof setSessions>[0], limits: { readonly resumeWindowMs?: number } = {}) {
-  return setSessions<User>(t, { authorize: createAuthorize(), expiresAtMs: ({ endMs }) => endMs, limits });
+function setUsers(t: Parameters<typeof setSessions>[0], limits: SessionsOptions<User>["limits"] = {}) {
+  // With a clock whose beats are short, as tokens are here.
+  const fine = { ackDelayMs: 300, ...limits };
+  return setSessions<User>(t, { authorize: createAuthorize(), expiresAtMs: ({ endMs }) => endMs, limits: fine });
 }
 
 describe("a right to sessions that is over", () => {
   it("ends the WebSocket with 4010, and its client goes on with a new token", async (t) => {
     const { port, channels, sessions } = await setUsers(t);
     const first = await SessionWebSocket.open(port);
-    const credentials = credentialsOf(await first.attach(attachRecord(1, { token: "ada400" })));
+    const credentials = credentialsOf(await first.attach(attachRecord(1, { token: "ada2000" })));
     channels[0]?.send("in time");
     assert.equal(await first.next(), "in time");
+    assert.deepEqual(await first.next(), renewal);
     await first.socket.expectClose(4010, { reason: "stale" });
     channels[0]?.send("meanwhile");
     const second = await SessionWebSocket.open(port);
-    second.control(attachRecord(2, { ...credentials, token: "ada400" }));
+    second.control(attachRecord(2, { ...credentials, token: "ada2000" }));
     await second.socket.expectClose(4010, { reason: "stale" });
     const third = await SessionWebSocket.open(port);
     const resumed = await third.attach(attachRecord(3, { ...credentials, received: 1, token: "ada" }));
@@ -58,7 +64,8 @@ describe("a right to sessions that is over", () => {
   it("ends a stream with 4010, and refuses what is sent beside it", async (t) => {
     const { port, sessions } = await setUsers(t);
     const down = await SessionRequester.connect(port);
-    const attached = await down.stream([attachRecord(1, { mode: "stream" })], bearer("ada400"));
+    const attached = await down.stream([attachRecord(1, { mode: "stream" })], bearer("ada2000"));
+    assert.deepEqual(await down.nextRecords(), [renewal]);
     assert.deepEqual(await down.nextRecords(), [stale]);
     const up = await SessionRequester.connect(port);
     const credentials = credentialsOf(attached);
@@ -70,11 +77,16 @@ describe("a right to sessions that is over", () => {
   it("answers a poll that is held with 4010", async (t) => {
     const { port, sessions } = await setUsers(t);
     const http = await SessionRequester.connect(port);
-    const { records } = await http.ask([attachRecord(1, { mode: "poll" })], bearer("ada400"));
-    const credentials = credentialsOf(attachedOf(records));
-    const answer = await http.ask([{ type: "poll", attach: 1, poll: 1, received: 0 }], { credentials });
+    const { records } = await http.ask([attachRecord(1, { mode: "poll" })], bearer("ada2000"));
+    let credentials = credentialsOf(attachedOf(records));
+    const asked = await http.ask([{ type: "poll", attach: 1, poll: 1, received: 0 }], { credentials });
+    assert.deepEqual([asked.status, asked.records], [200, [renewal]]);
+    // It has no other one yet, and is not asked again.
+    const again = await http.ask([attachRecord(2, { mode: "poll" })], { credentials, ...bearer("ada2000") });
+    credentials = credentialsOf(attachedOf(again.records));
+    const answer = await http.ask([{ type: "poll", attach: 2, poll: 1, received: 0 }], { credentials });
     assert.deepEqual([answer.status, answer.records], [403, [stale]]);
-    const resumed = await http.ask([attachRecord(2, { mode: "poll" })], { credentials, ...bearer("ada") });
+    const resumed = await http.ask([attachRecord(3, { mode: "poll" })], { credentials, ...bearer("ada") });
     assert.equal(attachedOf(resumed.records).resumed, true);
     assert.equal(sessions.size, 1);
   });
@@ -82,16 +94,46 @@ describe("a right to sessions that is over", () => {
   it("is renewed over the same transport before that, without a loss", async (t) => {
     const { port, channels } = await setUsers(t);
     const renews = await SessionWebSocket.open(port);
-    const credentials = credentialsOf(await renews.attach(attachRecord(1, { token: "ada500" })));
+    const credentials = credentialsOf(await renews.attach(attachRecord(1, { token: "ada2000" })));
     const again = await renews.attach(attachRecord(2, { ...credentials, token: "ada" }));
     assert.equal(again.resumed, true);
     const other = await SessionWebSocket.open(port);
-    await other.attach(attachRecord(1, { token: "eve700" }));
+    await other.attach(attachRecord(1, { token: "eve2400" }));
     // Later than the first token was over.
+    assert.deepEqual(await other.next(), renewal);
     await other.socket.expectClose(4010, { reason: "stale" });
     channels[0]?.send("still here");
     assert.equal(await renews.next(), "still here");
   });
+
+  for (const comesBack of [true, false]) {
+    const what = comesBack
+      ? "no absence of a client that comes back with a new token"
+      : "one of a client that does not";
+    it(`is ${what}`, async (t) => {
+      const { port, channels } = await setUsers(t, { pollReturnMs: 1000 });
+      const log = new Recorder();
+      const socket = await SessionWebSocket.open(port);
+      const credentials = credentialsOf(await socket.attach(attachRecord(1, { token: "ada2000" })));
+      channels[0]?.onPresence((isPresent) => log.record("presence", isPresent));
+      assert.deepEqual(await socket.next(), renewal);
+      await socket.socket.expectClose(4010, { reason: "stale" });
+      assert.equal(channels[0]?.isPresent, true);
+      const endedMs = Date.now();
+      if (comesBack) {
+        const again = await SessionWebSocket.open(port);
+        await again.attach(attachRecord(2, { ...credentials, token: "ada" }));
+        again.socket.client.reset();
+      }
+      await log.waitFor("presence");
+      assert.deepEqual(
+        log.of("presence").map(({ args }) => args[0]),
+        [false],
+      );
+      // By the loss of the second transport at once, or for want of one.
+      assert.equal(Date.now() - endedMs < 900, comesBack);
+    });
+  }
 
   it("ends the session when its client does not come back within the window", async (t) => {
     const { port, log, sessions } = await setUsers(t, { resumeWindowMs: 100 });
