@@ -21,7 +21,8 @@ export class PollTransport extends HttpTransport implements Flushable {
   /** The response that waits for something to answer. That to the attach comes first, and does not wait. */
   #parked: SessionResponse | undefined;
   #attachment: Attachment<Item> | undefined;
-  #controls: ControlRecord[] = [];
+  /** What the next answer begins with. */
+  #records: Buffer[] = [];
   #isScheduled = false;
   #stopHolding: (() => void) | undefined;
   /** There while the client has left a poll that was held, and has not come with another. */
@@ -75,9 +76,21 @@ export class PollTransport extends HttpTransport implements Flushable {
   write(record: ControlRecord): void {
     if (this.#parked === undefined) return;
     // Any answer at all is a ping.
-    if (record.type === "ping" && this.#controls.length > 0) return;
-    this.#controls.push(record);
+    if (record.type === "ping" && this.#records.length > 0) return;
+    this.#records.push(recordOf(record));
     this.wake();
+  }
+
+  /** About so much goes in one answer: the rest comes with the next, when the client has read this. */
+  fill(): void {
+    const mostBytes = this.#parked?.environment.limits.softBufferedBytes ?? 0;
+    for (let bytes = 0; bytes < mostBytes;) {
+      const item = this.#attachment?.next();
+      if (item === undefined) return;
+      const record = item instanceof Payload ? item.encodedBy(recordOfShared) : recordOf(item);
+      bytes += record.length;
+      this.#records.push(record);
+    }
   }
 
   detach(code: number, reason: string): void {
@@ -85,7 +98,7 @@ export class PollTransport extends HttpTransport implements Flushable {
     this.#found();
     clearTimeout(this.#moving);
     // The ack of the client's end is among them. The answer to the send has it, too, but this one may come first.
-    const said = this.#controls;
+    const said = this.#records;
     this.#takeParked()?.refuse({ code, reason }, said);
   }
 
@@ -100,38 +113,26 @@ export class PollTransport extends HttpTransport implements Flushable {
   }
 
   goAway(): void {
+    // Its client may come back to another process, which has nothing of it.
+    this.fill();
     this.#attachment?.lost();
     this.detach(closeCodes.shutdown, "shutdown");
   }
 
   endTurn(): void {
     this.#isScheduled = false;
-    const response = this.#parked;
-    if (response === undefined) return;
-    const records = this.#takeRecords(response.environment.limits.softBufferedBytes);
-    if (records.length > 0) this.#takeParked()?.answer(Buffer.concat(records));
-  }
-
-  /** @param mostBytes - about so many in one answer: the rest comes with the next, when the client has read these */
-  #takeRecords(mostBytes: number): Buffer[] {
-    const records = this.#controls.map((record) => recordOf(record));
-    this.#controls = [];
-    for (let bytes = 0; bytes < mostBytes;) {
-      const item = this.#attachment?.next();
-      if (item === undefined) break;
-      const record = item instanceof Payload ? item.encodedBy(recordOfShared) : recordOf(item);
-      bytes += record.length;
-      records.push(record);
-    }
+    if (this.#parked === undefined) return;
+    this.fill();
+    const records = this.#records;
     const moves = this.#move === "now" || (this.#move === "later" && records.length > 0);
     if (moves) records.push(recordOf({ type: "goaway", afterMs: 0 }));
-    return records;
+    if (records.length > 0) this.#takeParked()?.answer(Buffer.concat(records));
   }
 
   #takeParked(): SessionResponse | undefined {
     const response = this.#parked;
     this.#parked = undefined;
-    this.#controls = [];
+    this.#records = [];
     this.#stopHolding?.();
     this.#stopHolding = undefined;
     return response;

@@ -13,6 +13,7 @@ import { type Refusal, superseded, unknown } from "../session/refusal.ts";
 import type { Admitted } from "./admission.ts";
 import { sharingFields } from "./cross-origin.ts";
 import { HttpTransport } from "./http-transport.ts";
+import { recordOf } from "./item.ts";
 import { PollTransport } from "./poll-transport.ts";
 import { credentialsOf, readRecords, type RequestRecords, type WholeMessage } from "./request-records.ts";
 import type { SessionTerms } from "./server-session-channel.ts";
@@ -95,7 +96,7 @@ export class SessionRequests<User> {
       // A poll may come behind the end, whose ack is on its way, or was lost.
       const received = credentials && registry.receivedEndOf(credentials.session);
       if (received === undefined) response.refuse(unknown);
-      else response.refuse(closed, [{ type: "ack", received }]);
+      else response.refuse(closed, [recordOf({ type: "ack", received })]);
       return;
     }
     const { attachment } = session;

@@ -70,11 +70,11 @@ export class SessionResponse extends HttpChannel {
     if (this.isOpen) this.complete(() => this.exchange.answer(this.#shared(head), records));
   }
 
-  /** Answers that the request is refused, or that the transport ends, behind what else is to be said. */
-  refuse({ code, reason }: Refusal, before: readonly ControlRecord[] = []): void {
+  /** Answers that the request is refused, or that the transport ends, behind other records. */
+  refuse({ code, reason }: Refusal, before: readonly Buffer[] = []): void {
     // RFC 6455 §5.5 allows as much over a WebSocket; what is longer is ASCII.
     const end: ControlRecord = { type: "detach", code, reason: reason.slice(0, maxReasonBytes) };
-    this.answer(Buffer.concat([...before, end].map((record) => recordOf(record))), headOf(statuses.get(code) ?? 200));
+    this.answer(Buffer.concat([...before, recordOf(end)]), headOf(statuses.get(code) ?? 200));
   }
 
   /** Answers a request in a version of the protocol that is not known. */

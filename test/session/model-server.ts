@@ -58,15 +58,23 @@ abstract class Carrier implements Transport {
     });
   }
 
+  /** At once, as far as a socket takes it: the session is about to forget the rest. */
+  fill(): void {
+    if (this.canWrite) this.#put(this.#random.int(1, 100));
+  }
+
   #flush(): void {
-    if (!this.canWrite) return;
-    let count = 0;
-    for (const most = this.#random.int(1, 6); count < most; count += 1) {
+    if (this.canWrite && this.#put(this.#random.int(1, 6)) > 0) this.flushed();
+  }
+
+  /** @returns how many */
+  #put(most: number): number {
+    for (let count = 0; count < most; count += 1) {
       const item = this.attachment?.next();
-      if (item === undefined) break;
+      if (item === undefined) return count;
       this.write(item);
     }
-    if (count > 0) this.flushed();
+    return most;
   }
 }
 

@@ -405,6 +405,19 @@ describe("a session", () => {
   });
 });
 
+describe("a session that lets go of its transport", () => {
+  it("gives it nothing more: what was sent in that turn comes over the next one", () => {
+    const server = new ScriptedServer();
+    const attempt = server.attach({});
+    const [session] = server.sessions;
+    session?.send("kept");
+    session?.detach("stale");
+    assert.deepEqual(attempt.transport.detached, [4010]);
+    assert.deepEqual(takeAll(attempt), []);
+    assert.deepEqual(takeAll(server.attach(next(attempt, 2))), ["kept"]);
+  });
+});
+
 describe("a session that ends because its client broke the protocol", () => {
   it("lets its transport take what was sent before", () => {
     const server = new ScriptedServer();
