@@ -75,6 +75,14 @@ export type Sessions<User = undefined> = Iterable<SessionChannel<User>> & {
   /** An open session by the id of its channel. */
   get(id: string): SessionChannel<User> | undefined;
   /**
+   * The open sessions of a user, those of clients that are away among them, from the first to the last that was opened.
+   *
+   * @param owner - who it is, as `identify` says it
+   * @returns those that there are now. Empty also for users whom nobody knows
+   * @throws ChannelError `INVALID_ARGUMENT` for what is no text
+   */
+  of(owner: string): readonly SessionChannel<User>[];
+  /**
    * Closes the open sessions of a user, wherever their clients are, each behind what was sent to it.
    *
    * Have `authorize` refuse the user first: nothing else keeps clients from opening new ones.
@@ -145,8 +153,12 @@ function sessionsOf<User>(host: SessionHost<User>): Sessions<User> {
       return isPreflight(message) || (request.method === "POST" && message.headers[protocolField] !== undefined);
     },
     get: (id) => host.channels.get(id),
+    of(owner) {
+      checkOwner(owner);
+      return host.owned.of(owner);
+    },
     closeUser(owner, code = 1000, reason = "") {
-      if (typeof owner !== "string" || owner === "") throw invalidArgument("owner", "who a user is, as text", owner);
+      checkOwner(owner);
       checkClose(code, reason);
       return host.closeUser(owner, code, reason);
     },
@@ -155,6 +167,10 @@ function sessionsOf<User>(host: SessionHost<User>): Sessions<User> {
     },
     [Symbol.iterator]: () => host.channels.values(),
   };
+}
+
+function checkOwner(owner: string): void {
+  if (typeof owner !== "string" || owner === "") throw invalidArgument("owner", "who a user is, as text", owner);
 }
 
 /** The sessions tell their clients how large a message may be: one that the server never takes would be sent again for ever. */

@@ -16,6 +16,7 @@ import { Derived } from "./derived.ts";
 import { Expiries } from "./expiries.ts";
 import { Admission, type Admitted, type Authorize } from "./admission.ts";
 import { type Item, sizeOf } from "./item.ts";
+import { OwnedChannels } from "./owned-channels.ts";
 import { ServerSessionChannel, type SessionTerms, type UseSession } from "./server-session-channel.ts";
 import type { ServerTransport } from "./server-transport.ts";
 import { WheelClock } from "./wheel-clock.ts";
@@ -49,6 +50,8 @@ export class SessionHost<User> {
   readonly registry: SessionRegistry<Item, string>;
   /** Those that are open, by their ids. */
   readonly channels: Map<string, ServerSessionChannel<User>> = new Map();
+  /** The same, by whose they are. */
+  readonly owned: OwnedChannels<ServerSessionChannel<User>> = new OwnedChannels();
   readonly #admission: Admission<User>;
   readonly #expiries: Expiries;
   readonly #report: ErrorListener | undefined;
@@ -97,7 +100,8 @@ export class SessionHost<User> {
     let made: ServerSessionChannel<User> | undefined;
     const opened = (session: ServerSession<Item>): SessionEvents => {
       made = this.#open(session, user, asking);
-      return new ChannelEvents(made, this);
+      this.owned.add(owner, made);
+      return new ChannelEvents(made, this, owner);
     };
     const address = addressBlock(ServedRequest.addressOf(asking.request));
     const result = this.registry.attach({ record, owner, address, transport, protocols, opened });
@@ -121,14 +125,13 @@ export class SessionHost<User> {
   closeUser(owner: string, code: number, reason: string): number {
     this.#admission.revoke(owner);
     let count = 0;
-    for (const channel of this.channels.values()) {
-      if (this.registry.ownerOf(channel.id) === owner && channel.close(code, reason)) count += 1;
-    }
+    for (const channel of this.owned.of(owner)) if (channel.close(code, reason)) count += 1;
     return count;
   }
 
-  ended(channel: ServerSessionChannel<User>): void {
+  ended(channel: ServerSessionChannel<User>, owner: string): void {
     this.channels.delete(channel.id);
+    this.owned.delete(owner, channel);
     this.#expiries.forget(channel);
   }
 
@@ -145,10 +148,12 @@ export class SessionHost<User> {
 class ChannelEvents<User> implements SessionEvents {
   readonly #channel: ServerSessionChannel<User>;
   readonly #host: SessionHost<User>;
+  readonly #owner: string;
 
-  constructor(channel: ServerSessionChannel<User>, host: SessionHost<User>) {
+  constructor(channel: ServerSessionChannel<User>, host: SessionHost<User>, owner: string) {
     this.#channel = channel;
     this.#host = host;
+    this.#owner = owner;
   }
 
   message(message: Message): void {
@@ -164,7 +169,7 @@ class ChannelEvents<User> implements SessionEvents {
   }
 
   closed(end: SessionEnd): void {
-    this.#host.ended(this.#channel);
+    this.#host.ended(this.#channel, this.#owner);
     this.#channel.sessionEnded(end);
   }
 }

@@ -110,11 +110,6 @@ export class SessionRegistry<Item, Hash> {
     return kept.session;
   }
 
-  /** Whose a session is; undefined for one that is over. */
-  ownerOf(id: string): string | undefined {
-    return this.#sessions.get(id)?.owner;
-  }
-
   /** The number of the end of a session that its client closed, which may not know yet that it has come. */
   receivedEndOf(session: string): number | undefined {
     return this.#ended.byId(session)?.received;
