@@ -1,3 +1,5 @@
+import { subprotocol } from "../protocol/http-fields.ts";
+
 // What those are answered who do not speak the protocol: mostly people who try a route out, or have forgotten something.
 // Constant texts: nothing of the request comes back.
 
@@ -12,6 +14,9 @@ const answers = {
     text: "Pages of this origin may have no session here: the server's allowedOrigins lacks it.",
   },
 } as const;
+
+/** As the reason of a Close frame, which has room for 123 bytes: why a WebSocket is refused that offers no version of the protocol. */
+export const noSubprotocol: string = `Sessions are served here: dial with connect of channelkit/client, or offer ${subprotocol}.`;
 
 /** An answer with a text that says what to do. @param headers - further fields */
 export function plainAnswer(name: keyof typeof answers, headers: Headers = new Headers()): Response {

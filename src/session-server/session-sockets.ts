@@ -13,6 +13,7 @@ import { Heartbeat } from "../websocket/heartbeat.ts";
 import type { WebSocketOptions } from "../websocket/websocket-options.ts";
 import type { Admitted } from "./admission.ts";
 import { Derived } from "./derived.ts";
+import { noSubprotocol } from "./plain-answers.ts";
 import type { SessionTerms } from "./server-session-channel.ts";
 import type { SessionHost } from "./session-host.ts";
 import { SessionSocket, type SocketOwner } from "./session-socket.ts";
@@ -56,7 +57,8 @@ export class SessionSockets<User> implements SocketOwner<User> {
     // A browser does not show its page why a handshake failed: a version that is not known is accepted, to say so.
     const protocol = isKnown ? subprotocol : offered.find((each) => each.startsWith(family));
     const closeUnknown = (channel: Channel): void => {
-      if (!isKnown) channel.close(closeCodes.version, protocolVersion);
+      // A client reads the versions, and a person the text.
+      if (!isKnown) channel.close(closeCodes.version, protocol === undefined ? noSubprotocol : protocolVersion);
     };
     return takeOpening(request).take(closeUnknown, protocol === undefined ? options : { ...options, protocol }, {
       ...plainChannels,

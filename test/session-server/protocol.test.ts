@@ -27,6 +27,15 @@ describe("a client of another version", () => {
     await socket.expectClose(4502, { reason: "1" });
   });
 
+  it("is refused with what to do over a WebSocket that offers none, as the plain ones of browsers and tools do", async (t) => {
+    const { port } = await setSessions(t);
+    for (const protocols of [[], ["chat"]]) {
+      const socket = await openWebSocket(port, "/", { protocols });
+      const reason = "Sessions are served here: dial with connect of channelkit/client, or offer channelkit.1.";
+      await socket.expectClose(4502, { reason });
+    }
+  });
+
   it("gets 400 over HTTP with the versions that are known", async (t) => {
     const { port } = await setSessions(t);
     const http = await SessionRequester.connect(port);
