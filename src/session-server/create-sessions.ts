@@ -12,6 +12,7 @@ import { containListener } from "../server/report.ts";
 import { ServedRequest } from "../server/served-request.ts";
 import type { Authorize } from "./admission.ts";
 import type { SessionChannel, UseSession } from "./server-session-channel.ts";
+import { checkCloseCode } from "./check-close-code.ts";
 import { answerPreflight, isPreflight } from "./cross-origin.ts";
 import { plainAnswer } from "./plain-answers.ts";
 import { SessionHost } from "./session-host.ts";
@@ -160,6 +161,7 @@ function sessionsOf<User>(host: SessionHost<User>): Sessions<User> {
     closeUser(owner, code = 1000, reason = "") {
       checkOwner(owner);
       checkClose(code, reason);
+      checkCloseCode(code);
       return host.closeUser(owner, code, reason);
     },
     get size() {

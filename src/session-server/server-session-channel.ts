@@ -17,6 +17,7 @@ import type { SessionEnd } from "../session/ending.ts";
 import type { ServerSession } from "../session/server-session.ts";
 import { StallWatch } from "../websocket/stall-watch.ts";
 import { streamMessage } from "../websocket/stream-message.ts";
+import { checkCloseCode } from "./check-close-code.ts";
 import type { Entitled } from "./expiries.ts";
 import type { Item } from "./item.ts";
 import { Presence, type PresenceHandler, type PresenceSource } from "./presence.ts";
@@ -28,7 +29,8 @@ import { SessionOutput } from "./session-output.ts";
  *
  * `kind` and `isWebSocket` are those of what carries it now, or did last; `bufferedAmount` is what the client has not
  * acknowledged; a send never closes it unless it says so; `status` and `headers` of what is sent are dropped. `close` with
- * a code from 4000 to 4499 invites the client to open a new session, which it does at once; after any other it stays away.
+ * a code from 4100 to 4499 invites the client to open a new session, which it does at once; after any other it stays away.
+ * Codes from 4000 to 4099 and from 4500 to 4599 are of the protocol, and throw `INVALID_ARGUMENT`.
  */
 export type SessionChannel<User = undefined> = Channel & {
   /** Whose session it is: what `authorize` said at the latest attach. */
@@ -186,6 +188,11 @@ export class ServerSessionChannel<User>
     }
     this.finish(closedBy(end), end.cause !== "peer");
     this.#becameFree();
+  }
+
+  override close(code?: number, reason?: string): boolean {
+    if (this.isOpen && code !== undefined) checkCloseCode(code);
+    return super.close(code, reason);
   }
 
   override fail(): void {

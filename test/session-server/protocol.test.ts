@@ -295,6 +295,25 @@ describe("a handler that is slow", () => {
 });
 
 describe("the end of a session", () => {
+  it("has no code of the protocol, which means something else to its client", async (t) => {
+    const { port, channels } = await setSessions(t);
+    const socket = await SessionWebSocket.open(port);
+    await socket.attach(attachRecord(1));
+    const [channel] = channels;
+    for (const code of [4000, 4001, 4099, 4500, 4501, 4599]) {
+      assert.throws(() => channel?.close(code), {
+        name: "ChannelError",
+        code: "INVALID_ARGUMENT",
+        message: /4100 to 4499/,
+      });
+    }
+    assert.equal(channel?.isOpen, true);
+    assert.equal(channel.close(4100), true);
+    // One that is closed says so, whatever it is given.
+    assert.equal(channel.close(4000), false);
+    assert.equal((await socket.nextControl("close")).code, 4100);
+  });
+
   it("is told once, by whichever side closes, and never by the loss of a transport", async (t) => {
     const { port, log, channels, sessions } = await setSessions(t);
     const first = await SessionWebSocket.open(port);

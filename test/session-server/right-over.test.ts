@@ -271,7 +271,7 @@ describe("closeUser", () => {
 
   it("throws for what is no user, and for what cannot stand in a Close frame", async (t) => {
     const { sessions } = await setUsers(t);
-    const wrong = [[""], [undefined], [{ id: "ada" }], ["ada", 1006], ["ada", 1000, "x".repeat(124)]];
+    const wrong = [[""], [undefined], [{ id: "ada" }], ["ada", 1006], ["ada", 4001], ["ada", 1000, "x".repeat(124)]];
     for (const args of wrong as Parameters<typeof sessions.closeUser>[]) {
       const call = (): number => sessions.closeUser(...args);
       assert.throws(call, (error) => isChannelError(error) && error.code === "INVALID_ARGUMENT");
