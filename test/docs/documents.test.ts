@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { readdirSync, readFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { describe, it } from "node:test";
 import { defaultClientLimits } from "../../src/channel/client-limits.ts";
 import { defaultHistoryLimits, defaultLimits, defaultSessionLimits } from "../../src/index.ts";
 import { isNode, nodesIn, readSources, root } from "../architecture/source.ts";
-import { runProgram } from "../support/child.ts";
+import { deadLinks } from "../support/dead-links.ts";
 
 const read = (path: string): string => readFileSync(join(root, path), "utf8");
 const inDocs = readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8" }).map((path) => `docs/${path}`);
@@ -112,7 +112,7 @@ describe("the documents", () => {
   });
 
   it("link only to what is there", () => {
-    const broken = documents.flatMap((path) => brokenLinks(path).map((link) => `${path}: ${link}`));
+    const broken = documents.flatMap((path) => deadLinks(root, path).map((link) => `${path}: ${link}`));
     assert.deepEqual(broken, []);
   });
 
@@ -127,25 +127,6 @@ describe("the documents", () => {
     );
   });
 });
-
-describe("the programs in docs/", () => {
-  const folder = join(root, "build", "docs");
-  const programs = inDocs.filter((path) => path.endsWith(".md")).flatMap(programsOf);
-
-  for (const [index, { path, code }] of programs.entries()) {
-    it(`run: the one of ${path} that begins with ${JSON.stringify(code.split("\n", 1)[0])}`, async () => {
-      mkdirSync(folder, { recursive: true });
-      const file = join(folder, `${index}.mjs`);
-      writeFileSync(file, code.replaceAll(/\b9090\b/g, "0"));
-      const program = await runProgram(file, { readyPattern: /^(?:http:\/\/127\.0\.0\.1:\d+|\d+)$/ });
-      await program.stop("SIGKILL");
-    });
-  }
-});
-
-function programsOf(path: string): { path: string; code: string }[] {
-  return [...read(path).matchAll(/^```js\n([\s\S]*?)^```$/gm)].map(([, code = ""]) => ({ path, code }));
-}
 
 function numbered(letters: string, count: number): string[] {
   return Array.from({ length: count }, (_, index) => `${letters}${index + 1}`);
@@ -175,26 +156,4 @@ function valuesOf(entry: string): string[] {
   return exported
     .filter(({ start }) => !isInTypes(start))
     .map(({ local }) => (isNode(local) ? String(local["name"]) : ""));
-}
-
-function brokenLinks(path: string): string[] {
-  const links = [...read(path).matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = ""]) => link);
-  return links.filter((link) => {
-    if (/^https?:/.test(link)) return false;
-    const [file = "", anchor] = link.split("#");
-    const target = file === "" ? path : join(dirname(path), file);
-    if (!existsSync(join(root, target))) return true;
-    return anchor !== undefined && !anchorsOf(target).includes(anchor);
-  });
-}
-
-/** As GitHub makes them of headings. */
-function anchorsOf(path: string): string[] {
-  const headings = [...read(path).matchAll(/^#+ (.+)$/gm)];
-  return headings.map(([, heading = ""]) =>
-    heading
-      .toLowerCase()
-      .replaceAll(/[^\w\s-]/g, "")
-      .replaceAll(" ", "-"),
-  );
 }
