@@ -83,7 +83,7 @@ describe("the programs of the README do what it says", () => {
 
   it("a channel that outlives its connection", async () => {
     await start(2);
-    await eventually(() => assert.match(program.output(), /^hello$/m), { timeoutMs: 10_000 });
+    await eventually(() => assert.match(program.output(), /^ada: hello$/m), { timeoutMs: 10_000 });
   });
 
   it("groups with history", async () => {
