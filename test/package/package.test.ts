@@ -2,11 +2,12 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, sep } from "node:path";
+import { dirname, join, sep } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { promisify } from "node:util";
 import { root } from "../architecture/source.ts";
 import { runProgram } from "../support/child.ts";
+import { deadLinks } from "../support/dead-links.ts";
 import { openWebSocket } from "../support/websocket-client.ts";
 
 const run = promisify(execFile);
@@ -66,12 +67,34 @@ describe("the package as it is published", { timeout: 120_000 }, () => {
 
   after(() => rmSync(project, { recursive: true, force: true }));
 
-  it("holds the sources, what is built of each, and nothing else", () => {
+  it("holds the sources, what is built of each, the documents, the examples, and nothing else", () => {
     const sources = filesBelow(join(root, "src")).map((path) => path.replace(/\.ts$/, ""));
     const built = [".js", ".js.map", ".d.ts", ".d.ts.map"];
     const wanted = sources.flatMap((path) => [`src/${path}.ts`, ...built.map((end) => `dist/${path}${end}`)]);
     const bundles = ["client", "websocket"].flatMap((name) => [`dist/${name}.min.js`, `dist/${name}.min.js.map`]);
-    assert.deepEqual(packed.toSorted(), ["LICENSE", "README.md", "package.json", ...wanted, ...bundles].toSorted());
+    const pages = readdirSync(root).filter((path) => path.endsWith(".md"));
+    const read = ["docs", "examples"].flatMap((name) => filesBelow(join(root, name)).map((path) => `${name}/${path}`));
+    const others = ["LICENSE", "package.json", ...pages, ...read];
+    assert.deepEqual(packed.toSorted(), [...wanted, ...bundles, ...others].toSorted());
+  });
+
+  it("has documents without a dead link, but to the tests and measurements, which stay in the repository", () => {
+    const installed = join(project, "node_modules", "channelkit");
+    const documents = packed.filter((path) => path.endsWith(".md"));
+    assert.ok(documents.includes("README.md") && documents.length > 20);
+    const dead = documents.flatMap((path) =>
+      deadLinks(installed, path).map((link) => ({ path, target: join(dirname(path), link) })),
+    );
+    assert.deepEqual(
+      dead.filter(({ path, target }) => path === "README.md" || !/^(?:test|bench)\//.test(target)),
+      [],
+    );
+  });
+
+  it("has examples that run where it is installed", async () => {
+    const file = join(project, "node_modules", "channelkit", "examples", "session-token.js");
+    const program = await runProgram(file, { env: { PORT: "0" }, readyPattern: /^listening on / });
+    await program.stop();
   });
 
   it("brings ws and srvx, and nothing else", () => {
