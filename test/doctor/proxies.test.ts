@@ -47,7 +47,7 @@ type Wrong = {
 const places: Readonly<Record<ProxyName, string>> = {
   nginx: "    proxy_pass ",
   haproxy: "defaults",
-  apache: "Listen 80",
+  apache: "ProxyPreserveHost On",
   caddy: ":80 {",
 };
 
@@ -310,7 +310,7 @@ describe("a proxy that passes on another path only", { concurrency: 2 }, () => {
     },
     apache: {
       part: documented("apache").replace(/ProxyPass.*/, 'ProxyPass "/other" "http://127.0.0.1:9090/other"'),
-      place: "Listen 80",
+      place: "ProxyPreserveHost On",
     },
     caddy: { part: ":80 {\n  reverse_proxy /other* 127.0.0.1:9090\n}", place: ":80 {" },
   };

@@ -3,6 +3,7 @@ import { after, afterEach, before, describe, it } from "node:test";
 import {
   type Channel,
   type CloseStatus,
+  createSessions,
   eventStreamHeaders,
   MemoryChannelStore,
   remoteAddress,
@@ -10,9 +11,17 @@ import {
   serve,
   withChannel,
 } from "../../src/index.ts";
+import { dial } from "../client/site.ts";
+import { setServer } from "../server/set-server.ts";
 import { deferred, eventually, within } from "../support/expect.ts";
 import { connectRaw, destroyOpenClients } from "../support/raw-client.ts";
-import { documentedConfiguration, hasProxy, type ReverseProxy, startProxy } from "../support/reverse-proxy.ts";
+import {
+  documentedConfiguration,
+  documentedRoute,
+  hasProxy,
+  type ReverseProxy,
+  startProxy,
+} from "../support/reverse-proxy.ts";
 import { openWebSocket } from "../support/websocket-client.ts";
 
 /** How long a message may take through a proxy that passes it on. One that holds it back does so for seconds. */
@@ -125,6 +134,29 @@ for (const name of ["nginx", "haproxy", "apache", "caddy"] as const) {
       client.write("GET /plain HTTP/1.1\r\nHost: site.example:8080\r\n\r\n");
       assert.equal((await client.readResponse({ timeoutMs: soonMs })).text, "127.0.0.1");
       assert.equal(seen?.url, "http://site.example:8080/plain");
+    });
+
+    it("passes on one route of a site alone, with all that a session needs, where the documents show that", async (context) => {
+      const sessions = createSessions();
+      const echo = await setServer(
+        context,
+        (request) =>
+          request.url.endsWith("/live")
+            ? sessions.accept(request, (channel) => channel.onReceive((message) => channel.send(message)))
+            : new Response("this is not the site"),
+        { trustProxy: 1 },
+      );
+      const site = await startProxy(name, documentedRoute(name), echo.port);
+      context.after(() => site.stop());
+      const url = `http://127.0.0.1:${site.port}`;
+      for (const kind of ["websocket", "http-streaming", "long-polling"] as const) {
+        const { channel, log } = dial(context, `${url}/live`, { transports: [kind] });
+        channel.send(kind);
+        assert.deepEqual((await log.waitFor("receive")).args, [kind]);
+        assert.equal(channel.kind, kind);
+        channel.close();
+      }
+      assert.doesNotMatch(await (await fetch(`${url}/other`)).text(), /this is not the site/);
     });
   });
 }

@@ -6,7 +6,7 @@ import { type Client, dial, received } from "../client/site.ts";
 import { setServer } from "../server/set-server.ts";
 import { eventually } from "../support/expect.ts";
 import { connectRaw } from "../support/raw-client.ts";
-import { documentedConfiguration, hasProxy, startProxy } from "../support/reverse-proxy.ts";
+import { documentedConfiguration, documentedServers, hasProxy, startProxy } from "../support/reverse-proxy.ts";
 import { guardAgainstUnhandled } from "../support/unhandled.ts";
 
 guardAgainstUnhandled();
@@ -18,11 +18,11 @@ const ofEachKind = 4;
 const configurations = {
   haproxy: () => {
     const [common] = documentedConfiguration("haproxy").split("\nbackend channels");
-    return `${common}\n${documentedConfiguration("haproxy", 1)}`;
+    return `${common}\n${documentedServers("haproxy")}`;
   },
   nginx: () => {
     const one = documentedConfiguration("nginx").replace("http://127.0.0.1:9090;", "http://channels;");
-    return `${documentedConfiguration("nginx", 1)}${one}`;
+    return `${documentedServers("nginx")}${one}`;
   },
 } as const;
 

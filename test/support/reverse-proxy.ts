@@ -45,7 +45,7 @@ const recipes: Readonly<Record<ProxyName, Recipe>> = {
     file: "apache.conf",
     program: "/usr/sbin/apache2",
     configuration: (part, folder) =>
-      `ServerName localhost\nPidFile ${folder}/pid\nDefaultRuntimeDir ${folder}\nErrorLog ${folder}/error.log\n` +
+      `ServerName localhost\nListen 80\nPidFile ${folder}/pid\nDefaultRuntimeDir ${folder}\nErrorLog ${folder}/error.log\n` +
       ["mpm_event", "authz_core", "proxy", "proxy_http", "headers"]
         .map((name) => `LoadModule ${name}_module /usr/lib/apache2/modules/mod_${name}.so\n`)
         .join("") +
@@ -66,19 +66,46 @@ export function hasProxy(name: ProxyName): boolean {
   return existsSync(recipes[name].program);
 }
 
-/** The part of docs/proxies.md that is in the language of a proxy. @param index - which, where there are several */
-export function documentedConfiguration(name: ProxyName, index: number = 0): string {
-  const page = readFileSync(join(root, "docs", "proxies.md"), "utf8");
-  const blocks = [...page.matchAll(new RegExp(`\`\`\`${name}\n([\\s\\S]*?)\`\`\``, "g"))];
-  const block = blocks[index]?.[1];
-  if (block === undefined) throw new Error(`there is no configuration ${index} for ${name} in docs/proxies.md`);
+/** The part of docs/proxies.md that is in the language of a proxy, and passes on all paths. */
+export function documentedConfiguration(name: ProxyName): string {
+  const [block] = documentedBlocks(name);
   return block;
+}
+
+/** The part that has several servers. */
+export function documentedServers(name: "nginx" | "haproxy"): string {
+  const [, , servers] = documentedBlocks(name);
+  if (servers === undefined) throw new Error(`docs/proxies.md must have several servers for ${name}`);
+  return servers;
+}
+
+/** The same as of `documentedConfiguration`, but for the part by which it passes on `/live` alone. */
+export function documentedRoute(name: ProxyName): string {
+  const [block, route] = documentedBlocks(name);
+  const places: Readonly<Record<ProxyName, RegExp>> = {
+    nginx: /^ {2}location \/ \{[^]*?^ {2}\}\n/m,
+    haproxy: /^ {2}default_backend .*\n/m,
+    apache: /^ProxyPass .*\n/m,
+    caddy: /^ {2}reverse_proxy [^]*?^ {2}\}\n/m,
+  };
+  const whole = block.replace(places[name], () => route);
+  if (whole === block) throw new Error(`the configuration for ${name} has no place for a route`);
+  return whole;
+}
+
+function documentedBlocks(name: ProxyName): [whole: string, route: string, servers: string | undefined] {
+  const page = readFileSync(join(root, "docs", "proxies.md"), "utf8");
+  const blocks = [...page.matchAll(new RegExp(`^\`\`\`${name}\n([^]*?)^\`\`\``, "gm"))].map(([, block]) => block);
+  const [whole, route, servers] = blocks;
+  if (whole === undefined || route === undefined || blocks.length > 3)
+    throw new Error(`docs/proxies.md must have a configuration and a route for ${name}`);
+  return [whole, route, servers];
 }
 
 /**
  * Starts a proxy and waits until it takes connections.
  *
- * @param part - its configuration as the documents show it, which listens on port 80 and passes all to 127.0.0.1:9090
+ * @param part - its configuration as the documents show it, for port 80, to pass on to 127.0.0.1:9090
  * @param upstreamPorts - what takes the place of 9090, 9091 and so on
  */
 export async function startProxy(
@@ -92,7 +119,7 @@ export async function startProxy(
   await chmod(folder, 0o755);
   const port = await findFreePort();
   const file = join(folder, recipe.file);
-  await writeFile(file, recipe.configuration(withPorts(part, port, upstreamPorts), folder));
+  await writeFile(file, withPorts(recipe.configuration(part, folder), port, upstreamPorts));
   const child = spawn(recipe.program, [...recipe.parameters(file, folder)], {
     env: { PATH: "/usr/bin:/bin", ...recipe.environment?.(folder) },
     stdio: ["ignore", "ignore", "pipe"],
