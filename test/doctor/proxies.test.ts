@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, it } from "node:test";
+import { root } from "../architecture/source.ts";
 import { setSite } from "../client/site.ts";
 import { documentedConfiguration, hasProxy, type ProxyName } from "../support/reverse-proxy.ts";
 import { examine, setBehind } from "./clinic.ts";
@@ -329,6 +332,7 @@ describe("a proxy that passes on another path only", { concurrency: 2 }, () => {
 });
 
 describe("a proxy that spreads the requests of a client over several servers", { concurrency: 3 }, () => {
+  const page = readFileSync(join(root, "docs", "proxies.md"), "utf8");
   /** With another server at a port, and some lines that say who gets what. */
   type Balance = (port: number, lines: string) => string;
   const balances: readonly { readonly name: ProxyName; readonly broken: string; readonly balance: Balance }[] = [
@@ -359,6 +363,8 @@ describe("a proxy that spreads the requests of a client over several servers", {
       assert.ok(lost.length > 0, before.output);
       for (const { seen } of lost) assert.match(seen, /refused with 4005/);
       const advice = lost[0]?.remedy?.[name] ?? [];
+      const [line = ""] = advice;
+      assert.ok(page.includes(line.replace(/ #.*/, "")), `docs/proxies.md does not say ${line}`);
       const after = await examine((await setBehind(t, name, balance(other.port, advice.join("\n")))).url);
       assert.deepEqual(after.faults, [], after.output);
     });
