@@ -31,7 +31,8 @@ export type Limits = {
   /** Connections of the server in total. Over it: 503 and the connection closes; over twice as many: it is cut. */
   readonly maxConnections: number;
   /**
-   * Connections from one socket address; behind a proxy all clients share one, hence a default as large as the total.
+   * Connections from one socket address, of IPv6 from one /64; behind a proxy all clients share one, hence a default as
+   * large as the total.
    * Over it: 503 and the connection closes; over twice as many: it is cut.
    */
   readonly maxConnectionsPerAddress: number;

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Socket } from "node:net";
 import type { Environment } from "../channel/environment.ts";
+import { addressBlock } from "./address-block.ts";
 import { Connection, type ConnectionOwner } from "./connection.ts";
 import { type Expectation, HttpTurn } from "./http-turn.ts";
 import { LightRequest } from "./light-messages.ts";
@@ -12,7 +13,8 @@ import { UpgradeTurn } from "./upgrade-turn.ts";
 export class Acceptor implements ConnectionOwner {
   readonly state: ServerState;
   readonly connections: Set<Connection> = new Set();
-  readonly #connectionsOfAddress = new Map<string, number>();
+  /** By what one client may have of the addresses. */
+  readonly #connectionsOfBlock = new Map<string, number>();
   #whenEmpty: (() => void) | undefined;
 
   constructor(state: ServerState) {
@@ -39,8 +41,8 @@ export class Acceptor implements ConnectionOwner {
       connection.end();
       return;
     }
-    const ofAddress = this.#connectionsOfAddress.get(connection.remoteAddress) ?? 0;
-    const share = Math.max(this.connections.size / maxConnections, ofAddress / maxConnectionsPerAddress);
+    const ofBlock = this.#connectionsOfBlock.get(addressBlock(connection.remoteAddress)) ?? 0;
+    const share = Math.max(this.connections.size / maxConnections, ofBlock / maxConnectionsPerAddress);
     // One that was refused lingers until its client has read that: these must not become too many, either.
     if (share > 2) connection.cut();
     else if (share > 1) connection.refuse(503);
@@ -108,9 +110,10 @@ export class Acceptor implements ConnectionOwner {
   }
 
   #count(address: string, change: 1 | -1): void {
-    const count = (this.#connectionsOfAddress.get(address) ?? 0) + change;
-    if (count > 0) this.#connectionsOfAddress.set(address, count);
-    else this.#connectionsOfAddress.delete(address);
+    const block = addressBlock(address);
+    const count = (this.#connectionsOfBlock.get(block) ?? 0) + change;
+    if (count > 0) this.#connectionsOfBlock.set(block, count);
+    else this.#connectionsOfBlock.delete(block);
   }
 }
 
