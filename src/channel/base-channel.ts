@@ -50,6 +50,11 @@ export abstract class BaseChannel implements Channel {
     this.environment = environment;
   }
 
+  /** Whether a value is a channel of this package itself: a proxy of one is none, and looks like one to `instanceof`. */
+  static isOne(value: unknown): value is BaseChannel {
+    return typeof value === "object" && value !== null && #isOpen in value;
+  }
+
   abstract get kind(): ChannelKind;
   abstract get isWebSocket(): boolean;
 

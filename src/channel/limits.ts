@@ -1,5 +1,5 @@
-import { checkOptions } from "./check-options.ts";
 import { invalidArgument } from "./errors.ts";
+import { takeOptions } from "./take-options.ts";
 import { defaultSessionLimits, type SessionLimits } from "./session-limits.ts";
 
 /**
@@ -221,10 +221,9 @@ export function resolveSessionLimits(given: Partial<SessionLimits>): SessionLimi
 }
 
 function fillIn<Numbers extends object>(given: Partial<Numbers>, defaults: Numbers, argument: string): Numbers {
-  checkOptions(argument, given, Object.keys(defaults));
   const filled = { ...defaults };
-  for (const [name, value] of Object.entries(given)) {
-    if (value === undefined) continue;
+  const names = Object.keys(defaults) as (keyof Numbers & string)[];
+  for (const [name, value] of Object.entries(takeOptions<Partial<Numbers>>(argument, given, names))) {
     const lowest = name === "pingIntervalMs" ? 0 : 1;
     const highest = name.endsWith("Ms") ? longestTimerMs : Number.MAX_SAFE_INTEGER;
     if (typeof value !== "number" || !Number.isInteger(value) || value < lowest || value > highest) {

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Socket } from "node:net";
-import { checkHandler, checkListenerOptions, createAcceptor, type ListenerOptions } from "./options.ts";
+import { checkHandler, createAcceptor, type ListenerOptions, takeListenerOptions } from "./options.ts";
 import type { RequestHandler, ServerStatus } from "./server-state.ts";
 import { type StopOptions, stopAcceptor } from "./stop.ts";
 
@@ -27,8 +27,7 @@ export type Listeners = {
  */
 export function createListeners(handler: RequestHandler, options: ListenerOptions = {}): Listeners {
   checkHandler(handler);
-  checkListenerOptions(options);
-  const acceptor = createAcceptor(handler, options);
+  const acceptor = createAcceptor(handler, takeListenerOptions(options));
   acceptor.state.isMounted = true;
   return {
     request: (message, response) => acceptor.request(message, response),

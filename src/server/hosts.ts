@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { invalidArgument } from "../channel/errors.ts";
+import { lookAt } from "../channel/look-at.ts";
 import { isHost } from "../http/host.ts";
 import { requestedHost } from "./forwarded.ts";
 
@@ -8,7 +9,10 @@ export type AllowedHosts = ReadonlySet<string> | undefined;
 
 /** Checks the option `allowedHosts`: whole hosts as they stand in a Host field, no patterns. */
 export function checkAllowedHosts(hosts: readonly string[] | undefined): AllowedHosts {
-  if (hosts === undefined) return undefined;
+  return hosts === undefined ? undefined : lookAt("allowedHosts", hosts, () => checkHosts(hosts));
+}
+
+function checkHosts(hosts: readonly string[]): AllowedHosts {
   const expected = 'a list of hosts such as ["example.com", "localhost:9090", "[::1]"], without scheme or pattern';
   const list: unknown = hosts;
   if (!Array.isArray(list) || list.length === 0) throw invalidArgument("allowedHosts", expected, hosts);

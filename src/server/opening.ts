@@ -1,13 +1,14 @@
 import { FastResponse } from "srvx/node";
-import { checkOptions } from "../channel/check-options.ts";
 import type { BaseChannel } from "../channel/base-channel.ts";
 import { ChannelErrorOf, invalidArgument } from "../channel/errors.ts";
 import { isThenable } from "../channel/mailbox.ts";
+import { takeOptions } from "../channel/take-options.ts";
 import type { HandshakeOptions } from "../websocket/handshake.ts";
 import { type Opening, ServedRequest, type UseChannel } from "./served-request.ts";
 
 const notGiven = "pass the request that the handler was given, once, before it is answered; a copy has no channel";
-const handshakeOptionNames = ["protocol", "headers"];
+const handshakeOptionNames = ["protocol", "headers"] as const;
+const byDefault: HandshakeOptions = {};
 
 /** A response that stands for a channel: the server recognises it by identity and sends nothing of it. */
 export function channelResponse(): Response {
@@ -30,10 +31,10 @@ export function channelResponse(): Response {
  * @throws ChannelError `CHANNEL_UNAVAILABLE` for a request that is not being served here, or whose channel is taken;
  *   `INVALID_ARGUMENT` for a subprotocol that the client does not offer or fields that may not stand in a 101
  */
-export function withChannel(request: Request, use: UseChannel, options: HandshakeOptions = {}): Response {
+export function withChannel(request: Request, use: UseChannel, options?: HandshakeOptions): Response {
   if (typeof use !== "function") throw invalidArgument("use", "a function that takes a channel", use);
-  checkOptions("options", options, handshakeOptionNames);
-  return takeOpening(request).take(use, options);
+  const taken = options === undefined ? byDefault : takeOptions("options", options, handshakeOptionNames);
+  return takeOpening(request).take(use, taken);
 }
 
 /** Takes what makes the channel of a request. Throws `CHANNEL_UNAVAILABLE` if there is none. */

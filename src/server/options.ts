@@ -1,8 +1,9 @@
 import type { ServerOptions as TlsServerOptions } from "node:https";
-import { checkOptions } from "../channel/check-options.ts";
+import { takeOptions } from "../channel/take-options.ts";
 import type { Environment } from "../channel/environment.ts";
 import { type ErrorListener, invalidArgument } from "../channel/errors.ts";
 import { type CompressionLimits, type Limits, resolveCompressionLimits, resolveLimits } from "../channel/limits.ts";
+import { lookAt } from "../channel/look-at.ts";
 import { Deflater } from "../websocket/deflater.ts";
 import { Acceptor } from "./acceptor.ts";
 import { type AllowedOrigins, checkAllowedOrigins } from "./origin.ts";
@@ -53,9 +54,9 @@ export type ServeOptions = ListenerOptions & {
   readonly tls?: TlsServerOptions;
 };
 
-const originOptionNames = ["allowedOrigins", "allowedHosts", "trustProxy"];
-const listenerOptionNames = [...originOptionNames, "serverHeader", "onError", "limits", "compression"];
-const serveOptionNames = [...listenerOptionNames, "port", "hostname", "tls"];
+const originOptionNames = ["allowedOrigins", "allowedHosts", "trustProxy"] as const;
+const listenerOptionNames = [...originOptionNames, "serverHeader", "onError", "limits", "compression"] as const;
+const serveOptionNames = [...listenerOptionNames, "port", "hostname", "tls"] as const;
 
 /** Throws for what is no handler. Checked before the options, in whose place it is easily given. */
 export function checkHandler(handler: unknown): void {
@@ -75,9 +76,9 @@ export function createAcceptor(handler: RequestHandler, options: ListenerOptions
   return new Acceptor(state);
 }
 
-/** Throws for what `serve` alone takes and cannot be. */
-export function checkServeOptions(options: ServeOptions): void {
-  checkOptions("options", options, serveOptionNames);
+/** A copy of what `serve` was given. Throws for what `serve` alone takes and cannot be. */
+export function takeServeOptions(given: ServeOptions): ServeOptions {
+  const options = takeOptions("options", given, serveOptionNames);
   const { port = 9090, hostname = "localhost", tls } = options;
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
     throw invalidArgument("port", "an integer from 0 to 65535", port);
@@ -85,7 +86,8 @@ export function checkServeOptions(options: ServeOptions): void {
   if (typeof hostname !== "string" || hostname === "") {
     throw invalidArgument("hostname", "a host name or address", hostname);
   }
-  if (tls !== undefined) checkTls(tls);
+  if (tls !== undefined) lookAt("tls", tls, () => checkTls(tls));
+  return options;
 }
 
 /** Node listens without a certificate, too, and then refuses every client. */
@@ -103,8 +105,9 @@ function isGiven(option: unknown): boolean {
   return Array.isArray(option) ? option.length > 0 : Boolean(option);
 }
 
-export function checkListenerOptions(options: ListenerOptions): void {
-  checkOptions("options", options, listenerOptionNames);
+/** A copy of what `createListeners` was given. */
+export function takeListenerOptions(options: ListenerOptions): ListenerOptions {
+  return takeOptions("options", options, listenerOptionNames);
 }
 
 function createDeflater(compression: ListenerOptions["compression"] = false): Deflater | undefined {

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { invalidArgument } from "../channel/errors.ts";
+import { lookAt } from "../channel/look-at.ts";
 import { knownScheme, requestedHost } from "./forwarded.ts";
 
 /** Which pages may open a WebSocket, or have a session. */
@@ -8,6 +9,10 @@ export type AllowedOrigins = readonly string[] | "*" | undefined;
 /** Checks the option `allowedOrigins`: whole origins as browsers write them, no patterns. */
 export function checkAllowedOrigins(origins: AllowedOrigins): AllowedOrigins {
   if (origins === undefined || origins === "*") return origins;
+  return lookAt("allowedOrigins", origins, () => checkOrigins(origins));
+}
+
+function checkOrigins(origins: readonly string[]): readonly string[] {
   const expected = 'a list of origins such as ["https://example.com"], without path or pattern, or "*"';
   const list: unknown = origins;
   if (!Array.isArray(list)) throw invalidArgument("allowedOrigins", expected, origins);
@@ -16,7 +21,7 @@ export function checkAllowedOrigins(origins: AllowedOrigins): AllowedOrigins {
       throw invalidArgument("allowedOrigins", expected, origin);
     }
   }
-  return origins;
+  return [...origins];
 }
 
 function isOrigin(text: string): boolean {

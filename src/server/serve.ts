@@ -5,7 +5,7 @@ import { ChannelErrorOf, invalidArgument } from "../channel/errors.ts";
 import type { Limits } from "../channel/limits.ts";
 import type { Acceptor } from "./acceptor.ts";
 import { lightMessages } from "./light-messages.ts";
-import { checkHandler, checkServeOptions, createAcceptor, type ServeOptions } from "./options.ts";
+import { checkHandler, createAcceptor, type ServeOptions, takeServeOptions } from "./options.ts";
 import type { RequestHandler, ServerStatus } from "./server-state.ts";
 import { type StopOptions, stopAcceptor } from "./stop.ts";
 
@@ -39,9 +39,9 @@ const defaultHostname = "127.0.0.1";
  * @throws ChannelError `INVALID_ARGUMENT` for options that cannot be, at once; rejects with `LISTEN_FAILED` when the port
  *   is taken or the address is not of this machine
  */
-export function serve(handler: RequestHandler, options: ServeOptions = {}): Promise<Server> {
+export function serve(handler: RequestHandler, given: ServeOptions = {}): Promise<Server> {
   checkHandler(handler);
-  checkServeOptions(options);
+  const options = takeServeOptions(given);
   const acceptor = createAcceptor(handler, options);
   const server = createNodeServer(options, acceptor.state.environment.limits);
   attach(server, acceptor, options.tls === undefined ? "connection" : "secureConnection");

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { checkOptions } from "../channel/check-options.ts";
 import { invalidArgument } from "../channel/errors.ts";
 import { longestTimerMs } from "../channel/limits.ts";
 import type { Acceptor } from "./acceptor.ts";
+import { takeOptions } from "../channel/take-options.ts";
 import { moveAway } from "./move-away.ts";
 
 /** How a server is stopped. */
@@ -38,8 +38,7 @@ export function stopAcceptor(
   options: StopOptions,
   stopListening: () => void = () => undefined,
 ): Promise<boolean> {
-  checkOptions("options", options, ["timeoutMs", "delayMs"]);
-  const { timeoutMs = defaultStopTimeoutMs, delayMs = 0 } = options;
+  const { timeoutMs = defaultStopTimeoutMs, delayMs = 0 } = takeOptions("options", options, ["timeoutMs", "delayMs"]);
   checkTime("timeoutMs", timeoutMs);
   checkTime("delayMs", delayMs);
   if (acceptor.state.status !== "running") return Promise.resolve(false);

@@ -1,9 +1,10 @@
 import { checkClose } from "../channel/check-close.ts";
-import { checkOptions } from "../channel/check-options.ts";
 import type { HeaderFields } from "../channel/data.ts";
 import { type ErrorListener, invalidArgument } from "../channel/errors.ts";
 import { type Limits, resolveSessionLimits } from "../channel/limits.ts";
 import { requestRoomBytes, type SessionLimits } from "../channel/session-limits.ts";
+import { lookAt } from "../channel/look-at.ts";
+import { takeOptions } from "../channel/take-options.ts";
 import { hasBody } from "../http/request-rules.ts";
 import { isProtocolList, maxProtocolLength, maxProtocols } from "../protocol/application-protocol.ts";
 import { protocolField } from "../protocol/http-fields.ts";
@@ -100,7 +101,8 @@ export type Sessions<User = undefined> = Iterable<SessionChannel<User>> & {
 
 const protocolList = `a list of at most ${maxProtocols} different tokens of at most ${maxProtocolLength} characters`;
 const bodyWasRead = "others have read its body: sessions go in front of what parses bodies";
-const optionNames = ["authorize", "identify", "expiresAtMs", "limits", "onError"];
+const optionNames = ["authorize", "identify", "expiresAtMs", "limits", "onError"] as const;
+const acceptOptionNames = ["headers", "protocols"] as const;
 
 /**
  * Keeps sessions: conversations that outlive their transports.
@@ -111,8 +113,7 @@ const optionNames = ["authorize", "identify", "expiresAtMs", "limits", "onError"
  * @throws ChannelError `INVALID_ARGUMENT` for options that cannot be
  */
 export function createSessions<User = undefined>(options: SessionsOptions<User> = {}): Sessions<User> {
-  checkOptions("options", options, optionNames);
-  const { authorize, identify, expiresAtMs, limits = {}, onError } = options;
+  const { authorize, identify, expiresAtMs, limits = {}, onError } = takeOptions("options", options, optionNames);
   for (const [name, given] of Object.entries({ authorize, identify, expiresAtMs, onError })) {
     if (given !== undefined && typeof given !== "function") throw invalidArgument(name, "a function", given);
   }
@@ -125,11 +126,9 @@ function sessionsOf<User>(host: SessionHost<User>): Sessions<User> {
   const requests = new SessionRequests(host);
   const sockets = new SessionSockets(host);
   return {
-    accept(request, use, options = {}) {
+    accept(request, use, options) {
       if (typeof use !== "function") throw invalidArgument("use", "a function that takes a channel", use);
-      checkOptions("options", options, ["headers", "protocols"]);
-      const { headers, protocols = [] } = options;
-      if (!isProtocolList(protocols)) throw invalidArgument("protocols", protocolList, protocols);
+      const { headers, protocols } = options === undefined ? byDefault : takeAcceptOptions(options);
       const terms = { use, protocols };
       const { message, opening } = ServedRequest.lookInto(request) ?? {};
       if (message === undefined || opening === undefined) throw channelUnavailable();
@@ -173,6 +172,16 @@ function sessionsOf<User>(host: SessionHost<User>): Sessions<User> {
 
 function checkOwner(owner: string): void {
   if (typeof owner !== "string" || owner === "") throw invalidArgument("owner", "who a user is, as text", owner);
+}
+
+const byDefault: AcceptOptions & { readonly protocols: readonly string[] } = { protocols: [] };
+
+function takeAcceptOptions(options: AcceptOptions): typeof byDefault {
+  const { protocols = [], ...rest } = takeOptions("options", options, acceptOptionNames);
+  return lookAt("protocols", protocols, () => {
+    if (!isProtocolList(protocols)) throw invalidArgument("protocols", protocolList, protocols);
+    return { ...rest, protocols: [...protocols] };
+  });
 }
 
 /** The sessions tell their clients how large a message may be: one that the server never takes would be sent again for ever. */

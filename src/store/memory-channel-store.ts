@@ -1,10 +1,10 @@
 import { BaseChannel } from "../channel/base-channel.ts";
 import type { Channel } from "../channel/channel.ts";
-import { checkOptions } from "../channel/check-options.ts";
 import { invalidArgument } from "../channel/errors.ts";
 import { resolveHistoryLimits } from "../channel/limits.ts";
 import type { Message } from "../channel/message.ts";
 import type { Payload } from "../channel/payload.ts";
+import { takeOptions } from "../channel/take-options.ts";
 import { BroadcastQueue } from "./broadcast-queue.ts";
 import { type Batch, formatAsJson, payloadOf } from "./format.ts";
 import type { Group, Member } from "./group.ts";
@@ -33,8 +33,7 @@ export class MemoryChannelStore<Attachment = undefined> {
 
   /** @throws ChannelError `INVALID_ARGUMENT` for an unknown option, a limit that is none, and a format that is no function */
   constructor(options: StoreOptions = {}) {
-    checkOptions("options", options, ["history", "format"]);
-    const { history = false, format = formatAsJson } = options;
+    const { history = false, format = formatAsJson } = takeOptions("options", options, ["history", "format"]);
     if (typeof format !== "function") throw invalidArgument("format", "a function", format);
     this.#format = format;
     this.#hasHistory = history !== false;
@@ -207,7 +206,7 @@ function contain<Result>(channel: BaseChannel, run: () => Result): Result | unde
 }
 
 function checkMember(channel: Channel): BaseChannel {
-  if (channel instanceof BaseChannel) return channel;
+  if (BaseChannel.isOne(channel)) return channel;
   throw invalidArgument("channel", "a channel that withChannel handed over", channel);
 }
 

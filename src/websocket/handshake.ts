@@ -2,6 +2,7 @@ import { hash } from "node:crypto";
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import type { HeaderFields } from "../channel/data.ts";
 import { invalidArgument } from "../channel/errors.ts";
+import { lookAt } from "../channel/look-at.ts";
 import { headerLines, httpDate } from "../http/head.ts";
 import { acceptOffer, parseOffers } from "./compression-offer.ts";
 
@@ -110,7 +111,7 @@ export function encodeSwitchingProtocols(handshake: Handshake, options: Handshak
   }
   if (handshake.compression !== undefined) head += `Sec-WebSocket-Extensions: ${handshake.compression}\r\n`;
   let hasDate = false;
-  for (const [name, value] of headerLines(options.headers)) {
+  for (const [name, value] of lookAt("headers", options.headers, () => [...headerLines(options.headers)])) {
     const lowerName = name.toLowerCase();
     if (ownFields.has(lowerName)) throw invalidArgument("headers", "without fields of the handshake", name);
     hasDate ||= lowerName === "date";
