@@ -14,6 +14,7 @@ export {
   defaultCompressionLimits,
   defaultHistoryLimits,
   defaultLimits,
+  defaultStoreLimits,
   type HistoryLimits,
   type Limits,
   turnBudgetMs,

@@ -6,7 +6,6 @@ import { type Data, isStream, type NormalBody } from "./data.ts";
 import {
   type DepartureListener,
   type DepartureListeners,
-  findListener,
   removeListener,
   withListener,
 } from "./departure-listeners.ts";
@@ -185,9 +184,9 @@ export abstract class BaseChannel implements Channel {
     removeListener(this.#departureListeners, listener);
   }
 
-  /** What {@link onDeparture} was given with this key. */
-  departureListener(key: object): DepartureListener | undefined {
-    return findListener(this.#departureListeners, key);
+  /** What {@link onDeparture} was given. */
+  get departureListeners(): DepartureListeners | undefined {
+    return this.#departureListeners;
   }
 
   /** Where bodies wait that are read piece by piece, and everything sent behind them. */
@@ -285,8 +284,7 @@ export abstract class BaseChannel implements Channel {
   }
 
   #callCloseHandler(): void {
-    const handler = this.#closeHandler;
-    const closed = this.#closed;
+    const [handler, closed] = [this.#closeHandler, this.#closed];
     if (handler !== undefined && closed !== undefined)
       this.#call("onClose", () => handler(closed.status, closed.detail));
   }

@@ -39,6 +39,18 @@ export function findListener(listeners: DepartureListeners | undefined, key: obj
   return undefined;
 }
 
+/** @returns whether so many of them count; they are looked at only where there are enough */
+export function hasListeners(
+  listeners: DepartureListeners | undefined,
+  count: number,
+  counts: (listener: DepartureListener) => boolean,
+): boolean {
+  if (listeners === undefined || (listeners instanceof Map ? listeners.size : listeners.length) < count) return false;
+  let counted = 0;
+  for (const listener of listeners.values()) if (counts(listener)) counted += 1;
+  return counted >= count;
+}
+
 function keyOf(listener: DepartureListener): object {
   return listener.key ?? listener;
 }

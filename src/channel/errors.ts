@@ -10,6 +10,8 @@ export type ErrorDetails = {
   readonly HANDLER_ALREADY_SET: { readonly handler: "onReceive" | "onClose" | "onPing" | "onPresence" | "onStatus" };
   /** `withChannel` was given a request that has no channel to give. */
   readonly CHANNEL_UNAVAILABLE: { readonly reason: string };
+  /** A channel is in as many groups of a store as it may be, and was to join another. */
+  readonly TOO_MANY_GROUPS: { readonly channelId: string; readonly maxGroupsPerChannel: number };
   /** The server could not listen on the address it was given. */
   readonly LISTEN_FAILED: { readonly hostname: string; readonly port: number; readonly reason: string };
   /** The server listens but could not take a connection: mostly for want of descriptors. */
@@ -47,6 +49,8 @@ const messages: { readonly [Code in ErrorCode]: (details: ErrorDetails[Code]) =>
   HANDLER_ALREADY_SET: (d) =>
     `${d.handler} is set already: a channel takes one handler of each sort. Delegate to a variable to change it`,
   CHANNEL_UNAVAILABLE: (d) => `No channel for this request: ${d.reason}`,
+  TOO_MANY_GROUPS: (d) =>
+    `Channel ${d.channelId} is in ${d.maxGroupsPerChannel} groups, and may be in no more: it has to leave one first`,
   LISTEN_FAILED: (d) => `The server cannot listen on ${d.hostname} port ${d.port}: ${d.reason}`,
   ACCEPT_FAILED: (d) => `The server on ${d.hostname} port ${d.port} could not take a connection`,
   HANDLER_FAILED: (d) =>

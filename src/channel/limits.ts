@@ -153,6 +153,22 @@ export const mostWaitingSends = 4096;
  */
 export const mostRecordsPerRequest = 4096;
 
+/** Bounds of the groups of a store. */
+export type StoreLimits = {
+  /** Groups that one channel is in. Over it: `add` throws `TOO_MANY_GROUPS`, and the channel stays in those it is in. */
+  readonly maxGroupsPerChannel: number;
+  /** Longest name of a group, in UTF-16 units. Over it: `add`, `broadcast`, `close` and `position` throw `INVALID_ARGUMENT`. */
+  readonly maxGroupNameLength: number;
+};
+
+/** The defaults of a store. */
+export const defaultStoreLimits: StoreLimits = {
+  // Centrifugo takes 128; what a page of a dashboard follows is hundreds at times.
+  maxGroupsPerChannel: 1024,
+  // Names often hold what clients say. Centrifugo takes 255; one that holds a URL is longer.
+  maxGroupNameLength: 1024,
+};
+
 /** Bounds of the history that a store keeps for each group, and of how many groups it keeps it for. */
 export type HistoryLimits = {
   /** Messages kept for a group. Over it: the oldest is forgotten. */
@@ -204,6 +220,11 @@ export function resolveLimits(given: Partial<Limits> = {}): Limits {
 /** As {@link resolveLimits}, for the history of a store. */
 export function resolveHistoryLimits(given: Partial<HistoryLimits>): HistoryLimits {
   return fillIn(given, defaultHistoryLimits, "history");
+}
+
+/** As {@link resolveLimits}, for the groups of a store. */
+export function resolveStoreLimits(given: Partial<StoreLimits>): StoreLimits {
+  return fillIn(given, defaultStoreLimits, "limits");
 }
 
 /** As {@link resolveLimits}, for the compression of a server. Throws for bounds between which there is nothing, too. */

@@ -1,6 +1,8 @@
 import type { BaseChannel } from "../channel/base-channel.ts";
+import { type DepartureListener, hasListeners } from "../channel/departure-listeners.ts";
+import { ChannelErrorOf } from "../channel/errors.ts";
 import type { HistoryLimits } from "../channel/limits.ts";
-import { Group, type GroupListener, type Member } from "./group.ts";
+import { Group, type GroupListener, Member } from "./group.ts";
 
 /**
  * The groups of one store by name.
@@ -10,13 +12,15 @@ import { Group, type GroupListener, type Member } from "./group.ts";
  */
 export class GroupDirectory<Attachment, Entry> implements GroupListener<Attachment, Entry> {
   readonly #historyLimits: HistoryLimits | undefined;
+  readonly #maxGroupsPerChannel: number;
   readonly #groups = new Map<string, Group<Attachment, Entry>>();
   /** Groups without members, the one left longest ago first. */
   readonly #emptyGroups = new Set<string>();
   #sweep: NodeJS.Timeout | undefined;
 
-  constructor(historyLimits: HistoryLimits | undefined) {
+  constructor(historyLimits: HistoryLimits | undefined, maxGroupsPerChannel: number) {
     this.#historyLimits = historyLimits;
+    this.#maxGroupsPerChannel = maxGroupsPerChannel;
   }
 
   find(name: string): Group<Attachment, Entry> | undefined {
@@ -36,15 +40,25 @@ export class GroupDirectory<Attachment, Entry> implements GroupListener<Attachme
     return [...this.#groups].filter(([, { size }]) => size > 0).map(([name]) => name);
   }
 
+  /** Throws `TOO_MANY_GROUPS` for a channel that is in as many as it may be. */
   join(name: string, channel: BaseChannel, attachment: Attachment): Member<Attachment> {
-    const group = this.#findOrCreate(name);
-    const member = group.find(channel);
+    const member = this.#groups.get(name)?.find(channel);
     if (member !== undefined) {
       member.attachment = attachment;
       return member;
     }
+    this.#checkRoom(channel);
+    const group = this.#findOrCreate(name);
     this.#emptyGroups.delete(name);
     return group.add(channel, attachment);
+  }
+
+  /** What a channel is in hangs on it, beside what other stores put there. */
+  #checkRoom(channel: BaseChannel): void {
+    const maxGroupsPerChannel = this.#maxGroupsPerChannel;
+    const isOurs = (listener: DepartureListener): boolean => listener instanceof Member && listener.group.isOf(this);
+    if (!hasListeners(channel.departureListeners, maxGroupsPerChannel, isOurs)) return;
+    throw new ChannelErrorOf("TOO_MANY_GROUPS", { channelId: channel.id, maxGroupsPerChannel });
   }
 
   /** @returns whether the channel was in the group */

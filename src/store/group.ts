@@ -1,5 +1,5 @@
 import type { BaseChannel } from "../channel/base-channel.ts";
-import type { DepartureListener } from "../channel/departure-listeners.ts";
+import { type DepartureListener, findListener } from "../channel/departure-listeners.ts";
 import type { HistoryLimits } from "../channel/limits.ts";
 import { History } from "./history.ts";
 
@@ -72,8 +72,12 @@ export class Group<Attachment, Entry> {
     return this.#members;
   }
 
+  isOf(listener: GroupListener<Attachment, Entry>): boolean {
+    return this.#listener === listener;
+  }
+
   find(channel: BaseChannel): Member<Attachment> | undefined {
-    const listener = channel.departureListener(this);
+    const listener = findListener(channel.departureListeners, this);
     return listener instanceof Member ? listener : undefined;
   }
 

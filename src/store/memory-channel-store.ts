@@ -1,7 +1,7 @@
 import { BaseChannel } from "../channel/base-channel.ts";
 import type { Channel } from "../channel/channel.ts";
 import { invalidArgument } from "../channel/errors.ts";
-import { resolveHistoryLimits } from "../channel/limits.ts";
+import { resolveHistoryLimits, resolveStoreLimits } from "../channel/limits.ts";
 import type { Message } from "../channel/message.ts";
 import type { Payload } from "../channel/payload.ts";
 import { takeOptions } from "../channel/take-options.ts";
@@ -13,6 +13,8 @@ import type { History } from "./history.ts";
 import { type CheckedBroadcast, type CheckedJoin, checkBroadcast, checkJoin } from "./check-store-options.ts";
 import type { BroadcastFunction, BroadcastOptions, Joined, JoinOptions, StoreOptions } from "./options.ts";
 import type { Position } from "./position.ts";
+
+const optionNames = ["history", "format", "limits"] as const;
 
 /** The attachment may be left out where it may be undefined. */
 type JoinArguments<Attachment> = undefined extends Attachment
@@ -29,16 +31,20 @@ export class MemoryChannelStore<Attachment = undefined> {
   readonly #directory: GroupDirectory<Attachment, unknown>;
   readonly #queue = new BroadcastQueue<Member<Attachment>>();
   readonly #hasHistory: boolean;
+  readonly #maxGroupNameLength: number;
   readonly #format: (batch: Batch<unknown>) => unknown;
 
   /** @throws ChannelError `INVALID_ARGUMENT` for an unknown option, a limit that is none, and a format that is no function */
   constructor(options: StoreOptions = {}) {
-    const { history = false, format = formatAsJson } = takeOptions("options", options, ["history", "format"]);
+    const { history = false, format = formatAsJson, limits = {} } = takeOptions("options", options, optionNames);
     if (typeof format !== "function") throw invalidArgument("format", "a function", format);
     this.#format = format;
     this.#hasHistory = history !== false;
+    const { maxGroupsPerChannel, maxGroupNameLength } = resolveStoreLimits(limits);
+    this.#maxGroupNameLength = maxGroupNameLength;
     this.#directory = new GroupDirectory(
       history === false ? undefined : resolveHistoryLimits(history === true ? {} : history),
+      maxGroupsPerChannel,
     );
   }
 
@@ -49,12 +55,13 @@ export class MemoryChannelStore<Attachment = undefined> {
    * batch that says so; a parked poll is answered with it and so leaves again. If it missed nothing, nothing is sent. With
    * `last`, who comes without a position, or with one that is too old, is sent the latest messages in that batch.
    *
-   * @throws ChannelError `INVALID_ARGUMENT` for a channel that is not of channelkit, a group name that is no text, and
-   *   `since` and `last` without history, or that are no position and no amount
+   * @throws ChannelError `INVALID_ARGUMENT` for a channel that is not of channelkit, a group name that is no text or too
+   *   long, and `since` and `last` without history, or that are no position and no amount; `TOO_MANY_GROUPS` for a channel
+   *   that is in `limits.maxGroupsPerChannel` other groups of this store
    */
   add(group: string, channel: Channel, ...[attachment, options = {}]: JoinArguments<Attachment>): Joined {
     const joining = checkMember(channel);
-    checkGroup(group);
+    this.#checkGroup(group);
     const join = checkJoin(options, this.#hasHistory);
     if (!joining.isOpen) return { position: this.position(group), recovered: join.since === undefined };
     // The rest parameter makes the attachment optional only where undefined is one.
@@ -90,7 +97,7 @@ export class MemoryChannelStore<Attachment = undefined> {
     value: BroadcastFunction<Attachment> | Message | object | number | boolean | null,
     options?: BroadcastOptions,
   ): number {
-    checkGroup(group);
+    this.#checkGroup(group);
     const { close, isKept } = checkBroadcast(options);
     if (isBroadcastFunction<Attachment>(value)) return this.#broadcastEach(group, value, { close, isKept });
     const target = this.#directory.findOrKeep(group);
@@ -129,8 +136,14 @@ export class MemoryChannelStore<Attachment = undefined> {
 
   /** The position of a group now, from which a client can start; undefined for a store without history. */
   position(group: string): Position | undefined {
-    checkGroup(group);
+    this.#checkGroup(group);
     return this.#directory.findOrKeep(group)?.history?.position;
+  }
+
+  #checkGroup(group: string): void {
+    const most = this.#maxGroupNameLength;
+    if (typeof group !== "string") throw invalidArgument("group", "a string", group);
+    if (group.length > most) throw invalidArgument("group", `a string of at most ${most} characters`, group);
   }
 
   #broadcastEach(group: string, valueFor: BroadcastFunction<Attachment>, { close, isKept }: CheckedBroadcast): number {
@@ -208,8 +221,4 @@ function contain<Result>(channel: BaseChannel, run: () => Result): Result | unde
 function checkMember(channel: Channel): BaseChannel {
   if (BaseChannel.isOne(channel)) return channel;
   throw invalidArgument("channel", "a channel that withChannel handed over", channel);
-}
-
-function checkGroup(group: string): void {
-  if (typeof group !== "string") throw invalidArgument("group", "a string", group);
 }

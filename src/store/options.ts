@@ -1,5 +1,5 @@
 import type { Channel } from "../channel/channel.ts";
-import type { HistoryLimits } from "../channel/limits.ts";
+import type { HistoryLimits, StoreLimits } from "../channel/limits.ts";
 import type { Batch } from "./format.ts";
 import type { Position } from "./position.ts";
 
@@ -10,6 +10,8 @@ export type BroadcastFunction<Attachment> = (channel: Channel, attachment: Attac
 export type StoreOptions = {
   /** Keeps the last messages of each group for members that come back. Default: nothing is kept. */
   readonly history?: Partial<HistoryLimits> | boolean;
+  /** Bounds that differ from `defaultStoreLimits`. */
+  readonly limits?: Partial<StoreLimits>;
   /**
    * Writes messages with their positions, for a store with history: text or bytes, or what is to be sent as JSON.
    *

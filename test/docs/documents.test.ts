@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { describe, it } from "node:test";
 import { defaultClientLimits } from "../../src/channel/client-limits.ts";
-import { defaultHistoryLimits, defaultLimits, defaultSessionLimits } from "../../src/index.ts";
+import { defaultHistoryLimits, defaultLimits, defaultSessionLimits, defaultStoreLimits } from "../../src/index.ts";
 import { isNode, nodesIn, readSources, root } from "../architecture/source.ts";
 import { deadLinks } from "../support/dead-links.ts";
 
@@ -19,8 +19,8 @@ describe("the documents", () => {
 
   it("list every limit", () => {
     const page = read("docs/limits.md");
-    const limits = { ...defaultLimits, ...defaultHistoryLimits, ...defaultSessionLimits, ...defaultClientLimits };
-    for (const name of Object.keys(limits)) assert.ok(page.includes(`\`${name}\``), name);
+    const all = [defaultLimits, defaultStoreLimits, defaultHistoryLimits, defaultSessionLimits, defaultClientLimits];
+    for (const name of all.flatMap((limits) => Object.keys(limits))) assert.ok(page.includes(`\`${name}\``), name);
   });
 
   it("have a heading for every error code, and for no other", () => {
