@@ -45,8 +45,9 @@ export type SessionLimits = {
   /** How long a poll is held, in milliseconds. At it: it is answered without a message. */
   readonly pollHoldMs: number;
   /**
-   * How long a client that has left a poll while it was held may be without another, and one whose right has ended without
-   * a new one, in milliseconds. Over it: it counts as away, as one does whose stream or WebSocket ends.
+   * How long a client that has left a poll before its answer, or the attach that it polls with, may be without another
+   * poll, and one whose right has ended without a new one, in milliseconds.
+   * Over it: it counts as away, as one does whose stream or WebSocket ends.
    */
   readonly pollReturnMs: number;
   /** How long a stream may be without a byte, in milliseconds. At it: an ack is written. */
@@ -58,6 +59,11 @@ export type SessionLimits = {
   readonly maxMessageBytes: number;
   /** How long a WebSocket may take until it attaches, in milliseconds. Over it: it ends with 4007. */
   readonly attachTimeoutMs: number;
+  /**
+   * Attaches whose `authorize` has not answered, those of clients that have left meanwhile among them.
+   * Over it: the attach is refused with 4006, `authorize` is not asked, and the client comes back.
+   */
+  readonly maxPendingAttaches: number;
   /** How long `authorize` may take, in milliseconds. Over it: the attach is refused with 4006, and it is reported. */
   readonly authorizeTimeoutMs: number;
 };
@@ -98,6 +104,8 @@ export const defaultSessionLimits: SessionLimits = {
   // A request body of 1 MiB holds it, and `requestRoomBytes`.
   maxMessageBytes: 1024 * 1024 - 32 * 1024,
   attachTimeoutMs: 10_000,
+  // As many as requests whose handler has not answered: all of them may be attaches.
+  maxPendingAttaches: 10_000,
   authorizeTimeoutMs: 10_000,
 };
 

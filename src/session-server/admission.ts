@@ -1,5 +1,5 @@
 import { ChannelErrorOf, type ErrorListener, type HandlerName, invalidArgument } from "../channel/errors.ts";
-import { maxOwnerLength } from "../channel/session-limits.ts";
+import { maxOwnerLength, type SessionLimits } from "../channel/session-limits.ts";
 import { isThenable } from "../channel/mailbox.ts";
 import type { Clock } from "../session/clock.ts";
 import { busy, denied, type Refusal, stale } from "../session/refusal.ts";
@@ -22,7 +22,7 @@ export type AdmissionOptions<User> = {
   readonly identify: ((user: User) => string) | undefined;
   readonly expiresAtMs: ((user: User) => number | undefined) | undefined;
   readonly clock: Clock;
-  readonly timeoutMs: number;
+  readonly limits: Pick<SessionLimits, "authorizeTimeoutMs" | "maxPendingAttaches">;
 };
 
 /** Who may have a session. Whatever goes wrong on the way, the answer is no. */
@@ -40,6 +40,7 @@ export class Admission<User> {
     const { authorize } = this.#options;
     // Without it there is no user, and undefined is what the type of the attachment says.
     if (authorize === undefined) return { user: undefined as User, owner: "", expiresAtMs: undefined };
+    if (this.#pending.size >= this.#options.limits.maxPendingAttaches) return busy;
     let answer: ReturnType<Authorize<User>>;
     try {
       answer = authorize(request);
@@ -59,7 +60,8 @@ export class Admission<User> {
   }
 
   async #wait(answer: PromiseLike<unknown>, report: ErrorListener): Promise<Admitted<User> | Refusal> {
-    const { clock, timeoutMs } = this.#options;
+    const { clock, limits } = this.#options;
+    const timeoutMs = limits.authorizeTimeoutMs;
     const revoked = new Set<string>();
     this.#pending.add(revoked);
     let stopWaiting: (() => void) | undefined;

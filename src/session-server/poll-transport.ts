@@ -38,6 +38,8 @@ export class PollTransport extends HttpTransport implements Flushable {
     this.#times = times;
     this.#parked = response;
     response.carrier = this;
+    // It may have left while it was asked who it is.
+    response.onDeparture({ departed: () => this.#departed(response) });
   }
 
   /**

@@ -70,7 +70,7 @@ export class SessionHost<User> {
       Math.min(4 * secondTickMs, pingIntervalMs, limits.resumeWindowMs, ...waits, ...pollWaits),
     );
     const { clock } = this;
-    this.#admission = new Admission({ authorize, identify, expiresAtMs, clock, timeoutMs: authorizeTimeoutMs });
+    this.#admission = new Admission({ authorize, identify, expiresAtMs, clock, limits });
     this.#expiries = new Expiries({ clock, returnMs: limits.pollReturnMs });
     this.registry = new SessionRegistry<Item, string>({
       limits,
