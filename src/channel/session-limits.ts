@@ -16,7 +16,10 @@ export type SessionLimits = {
    * Over it: the session ends.
    */
   readonly resumeWindowMs: number;
-  /** Bytes kept in one process for all clients that are away, 2048 more for each. Over it: the session that is left longest ends. */
+  /**
+   * Bytes kept in one process for all clients that are away, and for each 2048 more and what its first request had, which
+   * is kept with its channel: header lines, target and body. Over it: the session that is left longest ends.
+   */
   readonly maxTotalReplayBytes: number;
   /** Sessions of a server, whether their clients are there or away. Over it: the one that is left longest ends; if none is, 4006. */
   readonly maxSessions: number;
@@ -109,7 +112,7 @@ export const defaultSessionLimits: SessionLimits = {
   authorizeTimeoutMs: 10_000,
 };
 
-/** What a session counts beside its messages while its client is away: about what it takes in V8. */
+/** What a session counts beside its messages and its first request while its client is away: about what it takes in V8. */
 export const sessionOverheadBytes = 2048;
 
 /** What a message counts beside its own bytes, so that empty ones are bounded, too: about what its entry takes in V8. */

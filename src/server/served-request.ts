@@ -93,6 +93,14 @@ export class ServedRequest extends LazyRequest {
     return isObject(request) && #remoteAddress in request ? request.#remoteAddress : "";
   }
 
+  /** About how many bytes a request takes besides its objects: what its client has sent of it. */
+  static sizeOf(request: Request): number {
+    if (!isObject(request) || !(#message in request)) return 0;
+    const { url = "", rawBody, rawHeaders } = request.#message;
+    const bodyBytes = rawBody?.length ?? 0;
+    return rawHeaders.reduce((bytes, line) => bytes + line.length, url.length + bodyBytes);
+  }
+
   /** Undefined for a request that is not served here. */
   static lookInto(request: Request): Insight | undefined {
     if (!isObject(request) || !(#opening in request)) return undefined;

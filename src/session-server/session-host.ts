@@ -156,6 +156,11 @@ class ChannelEvents<User> implements SessionEvents {
     this.#owner = owner;
   }
 
+  /** An application may look at it for as long as it has the channel. */
+  get keptBytes(): number {
+    return ServedRequest.sizeOf(this.#channel.request);
+  }
+
   message(message: Message): void {
     this.#channel.received(message);
   }

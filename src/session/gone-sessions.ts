@@ -1,4 +1,4 @@
-import { type SessionLimits, sessionOverheadBytes } from "../channel/session-limits.ts";
+import type { SessionLimits } from "../channel/session-limits.ts";
 import type { Clock } from "./clock.ts";
 import type { ServerSession } from "./server-session.ts";
 
@@ -24,7 +24,7 @@ export class GoneSessions<Item> {
   add(session: ServerSession<Item>): void {
     this.#sessions.set(session, 0);
     if (!this.#isWatching) this.#watch(this.#limits.resumeWindowMs);
-    this.grew(session, sessionOverheadBytes + session.bufferedBytes);
+    this.grew(session, session.overheadBytes + session.bufferedBytes);
   }
 
   /** More is kept for one of them. */

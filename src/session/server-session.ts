@@ -1,4 +1,4 @@
-import type { SessionLimits } from "../channel/session-limits.ts";
+import { type SessionLimits, sessionOverheadBytes } from "../channel/session-limits.ts";
 import type { AttachedRecord, AttachMode, ControlRecord, ResetReason } from "../protocol/control-record.ts";
 import { Attachment, type Numbered } from "./attachment.ts";
 import { BaseSession } from "./base-session.ts";
@@ -65,6 +65,11 @@ export class ServerSession<Item> extends BaseSession<Item> {
   /** The attach that carries the session, or did last. */
   get highestAttach(): number {
     return this.#highestAttach;
+  }
+
+  /** What is kept for it besides its messages. */
+  get overheadBytes(): number {
+    return sessionOverheadBytes + (this.events.keptBytes ?? 0);
   }
 
   /** How many messages were put on a transport: no client can have more. */

@@ -6,6 +6,8 @@ import type { SessionEnd } from "./ending.ts";
 /** What a session tells the one who uses it. None of these may throw. */
 export type SessionEvents = {
   message(message: Message): void;
+  /** Bytes that it keeps for as long as the session is kept, besides what every session takes. Undefined: none. */
+  readonly keptBytes?: number;
   /** Comes once. After `close` of this side, messages may still be on their way to the other one. */
   closed(end: SessionEnd): void;
   /** No transport carries it now; one may again. */
