@@ -96,6 +96,7 @@ function limitsPage() {
     `| a head that waits for the first piece of its body (\`streamHeadDelayMs\`) | ${readConstant(source, "streamHeadDelayMs")} ms | a body that fails at once is answered with an error |`,
     `| sends that wait behind a stream (\`mostWaitingSends\`) | ${readConstant(source, "mostWaitingSends")}; over it as over \`maxBufferedBytes\` | empty ones take memory, too |`,
     `| records that are read of one request of a session (\`mostRecordsPerRequest\`) | ${readConstant(source, "mostRecordsPerRequest")}; the client sends those behind them again | tiny ones take much more time than their bytes |`,
+    `| keys of which the newest message waits for a member that is behind (\`maxNewestKeys\`) | ${readConstant(source, "maxNewestKeys")}, with at most 1 MiB of messages (\`maxNewestBytes\`); over it the channel closes, status \`overflow\` | what waits for one client is bounded, whatever its keys |`,
     `| a compressed message above 64 KiB (\`maxInflationRatio\`) | ${readConstant(source, "maxInflationRatio")} times its size on the wire; else Close 1009 | little input must not become much work |`,
     "| a Sec-WebSocket-Extensions field, where messages are compressed | 1 KiB; a longer one is an offer declined | those of browsers have 42 bytes |",
     "| reason of a Close frame | 123 bytes of UTF-8 | RFC 6455 §5.5 |",

@@ -43,5 +43,12 @@ export type { SessionChannel, UseSession } from "./session-server/server-session
 export type { HandshakeOptions } from "./websocket/handshake.ts";
 export type { Batch } from "./store/format.ts";
 export { MemoryChannelStore } from "./store/memory-channel-store.ts";
-export type { BroadcastFunction, BroadcastOptions, Joined, JoinOptions, StoreOptions } from "./store/options.ts";
+export type {
+  BroadcastFunction,
+  BroadcastOptions,
+  Joined,
+  JoinOptions,
+  StoreOptions,
+  WhenBehind,
+} from "./store/options.ts";
 export { decodePosition, encodePosition, type Position } from "./store/position.ts";

@@ -1,3 +1,4 @@
+import { callHandler } from "./call-handler.ts";
 import type { Channel, CloseHandler, PingHandler, ReceiveHandler, SendOptions } from "./channel.ts";
 import type { ChannelKind } from "./channel-kind.ts";
 import { checkClose } from "./check-close.ts";
@@ -11,7 +12,7 @@ import {
 } from "./departure-listeners.ts";
 import type { Environment } from "./environment.ts";
 import { ChannelErrorOf, type HandlerName } from "./errors.ts";
-import { isThenable, type Mailbox } from "./mailbox.ts";
+import type { Mailbox } from "./mailbox.ts";
 import { lookAt } from "./look-at.ts";
 import { bytesOf } from "./message.ts";
 import type { Movable } from "./movable.ts";
@@ -68,7 +69,7 @@ export abstract class BaseChannel implements Channel {
   /** Ends the channel because the application failed: a handler threw before it was done, or a body broke off. */
   abstract fail(): void;
   /** More waits than may: ends the channel with the status `overflow`. */
-  protected abstract overflow(): void;
+  abstract overflow(): void;
   /** Messages on their way to the receive handler, where the transport has any. */
   protected abstract get mailbox(): Mailbox | undefined;
   /** Where the transport puts its bytes. */
@@ -136,10 +137,17 @@ export abstract class BaseChannel implements Channel {
     return this.outbox.bufferedAmount + (this.#streams?.waitingBytes ?? 0);
   }
 
+  /** Whether so much waits that an application should send no more. */
+  get isBehind(): boolean {
+    return this.bufferedAmount >= this.environment.limits.softBufferedBytes;
+  }
+
+  /** Keeps a message and ends what carries the channel, which is behind: there where the channel outlives that. */
+  cutOff?(payload: Payload): void;
+
   drained(): Promise<void> {
-    if (this.#closed !== undefined || this.bufferedAmount < this.environment.limits.softBufferedBytes) {
-      return Promise.resolve();
-    }
+    const { softBufferedBytes } = this.environment.limits;
+    if (this.#closed !== undefined || this.bufferedAmount < softBufferedBytes) return Promise.resolve();
     return new Promise((resolve) => {
       const listener = { departed: resolve };
       this.onDeparture(listener);
@@ -290,11 +298,6 @@ export abstract class BaseChannel implements Channel {
   }
 
   #call(name: HandlerName, run: () => unknown): void {
-    try {
-      const result = run();
-      if (isThenable(result)) Promise.resolve(result).catch((cause: unknown) => this.handlerFailed(name, cause));
-    } catch (cause) {
-      this.handlerFailed(name, cause);
-    }
+    callHandler(run, (cause) => this.handlerFailed(name, cause));
   }
 }

@@ -37,6 +37,7 @@ export type HandlerName =
   | "onPing"
   | "onPresence"
   | "broadcast"
+  | "onDrop"
   | "authorize"
   | "identify"
   | "expiresAtMs";

@@ -168,6 +168,14 @@ export const defaultStoreLimits: StoreLimits = {
   // Names often hold what clients say. Centrifugo takes 255; one that holds a URL is longer.
   maxGroupNameLength: 1024,
 };
+/** Messages that wait, the newest of each key, for a member of groups that is behind. Over it: it closes, status `overflow`. */
+export const maxNewestKeys = 1024;
+
+/** Their bytes, with {@link newestOverheadBytes} and the key for each: as many as wait for a client. Over it: the same. */
+export const maxNewestBytes: number = mebibyte;
+
+/** About what its entry takes in V8. */
+export const newestOverheadBytes = 128;
 
 /** Bounds of the history that a store keeps for each group, and of how many groups it keeps it for. */
 export type HistoryLimits = {

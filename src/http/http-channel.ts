@@ -183,7 +183,7 @@ export class HttpChannel extends BaseChannel {
     this.finish(closedHere(), true);
   }
 
-  protected override overflow(): void {
+  override overflow(): void {
     this.shut();
     this.exchange.abort();
     this.finish(closedWith("overflow", 1013, "", false), true);

@@ -95,6 +95,8 @@ export class ServerSessionChannel<User>
   #presence: Presence | undefined;
   /** Its right has ended, and it comes back with a new one, as between two polls. */
   #isReturning = false;
+  /** The least that was not acknowledged since the client came back. */
+  #broughtBytes = 0;
 
   constructor(request: Request, { session, limits, environment, remoteAddress, user }: SessionParts<User>) {
     super(request, environment);
@@ -138,6 +140,7 @@ export class ServerSessionChannel<User>
     this.attachment = user;
     this.#transport = transport;
     this.#isReturning = false;
+    this.#broughtBytes = this.bufferedAmount;
     if (this.isFull) this.#pause();
     this.presenceChanged();
   }
@@ -179,6 +182,7 @@ export class ServerSessionChannel<User>
   }
 
   acknowledged(): void {
+    this.#broughtBytes = Math.min(this.#broughtBytes, this.bufferedAmount);
     this.#output.acknowledged();
   }
 
@@ -228,8 +232,18 @@ export class ServerSessionChannel<User>
     return this.#output;
   }
 
-  protected override overflow(): void {
+  override overflow(): void {
     this.#session.drop("overflow");
+  }
+
+  /** What was kept for a client that has come back is on its way to it: it is behind with what comes on top of that. */
+  override get isBehind(): boolean {
+    return this.bufferedAmount >= this.environment.limits.softBufferedBytes + this.#broughtBytes;
+  }
+
+  override cutOff(payload: Payload): void {
+    this.sendShared(payload, false);
+    this.#session.detach("slow");
   }
 
   protected override check({ headers }: Outgoing): void {

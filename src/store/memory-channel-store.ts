@@ -1,4 +1,5 @@
 import { BaseChannel } from "../channel/base-channel.ts";
+import { callHandler } from "../channel/call-handler.ts";
 import type { Channel } from "../channel/channel.ts";
 import { invalidArgument } from "../channel/errors.ts";
 import { resolveHistoryLimits, resolveStoreLimits } from "../channel/limits.ts";
@@ -10,7 +11,15 @@ import { type Batch, formatAsJson, payloadOf } from "./format.ts";
 import type { Group, Member } from "./group.ts";
 import { GroupDirectory } from "./group-directory.ts";
 import type { History } from "./history.ts";
-import { type CheckedBroadcast, type CheckedJoin, checkBroadcast, checkJoin } from "./check-store-options.ts";
+import {
+  type CheckedBroadcast,
+  type CheckedJoin,
+  checkBroadcast,
+  checkJoin,
+  type Policy,
+} from "./check-store-options.ts";
+import { contain, deliver } from "./deliver.ts";
+import { NewestMessages } from "./newest-messages.ts";
 import type { BroadcastFunction, BroadcastOptions, Joined, JoinOptions, StoreOptions } from "./options.ts";
 import type { Position } from "./position.ts";
 
@@ -30,6 +39,7 @@ type JoinArguments<Attachment> = undefined extends Attachment
 export class MemoryChannelStore<Attachment = undefined> {
   readonly #directory: GroupDirectory<Attachment, unknown>;
   readonly #queue = new BroadcastQueue<Member<Attachment>>();
+  readonly #newest = new NewestMessages();
   readonly #hasHistory: boolean;
   readonly #maxGroupNameLength: number;
   readonly #format: (batch: Batch<unknown>) => unknown;
@@ -76,7 +86,9 @@ export class MemoryChannelStore<Attachment = undefined> {
 
   /** Takes a channel out of a group. @returns whether it was in it */
   remove(group: string, channel: Channel): boolean {
-    return this.#directory.leave(group, checkMember(channel));
+    const leaving = checkMember(channel);
+    this.#newest.forget(leaving, group);
+    return this.#directory.leave(group, leaving);
   }
 
   /**
@@ -85,7 +97,7 @@ export class MemoryChannelStore<Attachment = undefined> {
    * A function is called for each member with its attachment. Members are those of now; one that has closed is passed
    * over. What throws for one member is reported to its server and concerns no other. Large groups are served over
    * several turns, in the order of the broadcasts; what is sent to a channel itself meanwhile may come before it. To
-   * close members after a message use `close`.
+   * close members after a message use `close`, and `whenBehind` for those that read too slowly.
    *
    * Bytes and objects are not copied: do not change them afterwards.
    *
@@ -98,8 +110,9 @@ export class MemoryChannelStore<Attachment = undefined> {
     options?: BroadcastOptions,
   ): number {
     this.#checkGroup(group);
-    const { close, isKept } = checkBroadcast(options);
-    if (isBroadcastFunction<Attachment>(value)) return this.#broadcastEach(group, value, { close, isKept });
+    const checked = checkBroadcast(options, this.#hasHistory);
+    if (isBroadcastFunction<Attachment>(value)) return this.#broadcastEach(group, value, checked);
+    const { close, isKept, policy } = checked;
     const target = this.#directory.findOrKeep(group);
     if (target === undefined) {
       payloadOf(value);
@@ -111,6 +124,7 @@ export class MemoryChannelStore<Attachment = undefined> {
     const payload = this.#record(target, value, isKept);
     this.#queue.run(members, ({ channel, caughtUpTo }) => {
       if (!channel.isOpen || offset <= caughtUpTo) return true;
+      if (policy !== undefined && this.#isBehind(channel, policy)) return this.#pass(channel, group, payload, policy);
       deliver(channel, payload, close);
       // One that is closed after it writes at once, and calls its close handler.
       return channel.isOpen;
@@ -146,7 +160,8 @@ export class MemoryChannelStore<Attachment = undefined> {
     if (group.length > most) throw invalidArgument("group", `a string of at most ${most} characters`, group);
   }
 
-  #broadcastEach(group: string, valueFor: BroadcastFunction<Attachment>, { close, isKept }: CheckedBroadcast): number {
+  #broadcastEach(group: string, valueFor: BroadcastFunction<Attachment>, checked: CheckedBroadcast): number {
+    const { close, isKept, policy } = checked;
     const target = this.#directory.findOrKeep(group);
     if (target === undefined) return 0;
     const { members, size, history } = target;
@@ -158,11 +173,36 @@ export class MemoryChannelStore<Attachment = undefined> {
       contain(channel, () => {
         const value = valueFor(channel, attachment);
         if (value === undefined) return;
-        deliver(channel, position === undefined ? payloadOf(value) : this.#formatOne(group, position, value), close);
+        const payload = position === undefined ? payloadOf(value) : this.#formatOne(group, position, value);
+        if (policy !== undefined && this.#isBehind(channel, policy)) this.#pass(channel, group, payload, policy);
+        else deliver(channel, payload, close);
       });
       return false;
     });
     return size;
+  }
+
+  #isBehind(channel: BaseChannel, policy: Policy): boolean {
+    return channel.isBehind || (policy.name === "newest" && this.#newest.isWaiting(channel));
+  }
+
+  /** Does with a message what is to be done for a member that is behind. @returns whether that took a short time */
+  #pass(channel: BaseChannel, group: string, payload: Payload, policy: Policy): boolean {
+    if (policy.name === "newest") {
+      this.#newest.hold(channel, group, policy.key, payload);
+      return channel.isOpen;
+    }
+    if (policy.name === "close") {
+      contain(channel, () => (channel.cutOff === undefined ? channel.overflow() : channel.cutOff(payload)));
+      return false;
+    }
+    const { onDrop } = policy;
+    if (onDrop !== undefined)
+      callHandler(
+        () => onDrop(channel),
+        (cause) => channel.handlerFailed("onDrop", cause),
+      );
+    return onDrop === undefined;
   }
 
   /** Writes a value once for all, and remembers it if it is to be kept. */
@@ -198,24 +238,8 @@ export class MemoryChannelStore<Attachment = undefined> {
   }
 }
 
-function deliver(channel: BaseChannel, payload: Payload, close: boolean | undefined): void {
-  contain(channel, () =>
-    channel.sendShared(payload, close ?? (channel.closesBySend && channel.kind === "long-polling")),
-  );
-}
-
 function isBroadcastFunction<Attachment>(value: unknown): value is BroadcastFunction<Attachment> {
   return typeof value === "function";
-}
-
-/** Keeps what goes wrong for one member from all others. */
-function contain<Result>(channel: BaseChannel, run: () => Result): Result | undefined {
-  try {
-    return run();
-  } catch (cause) {
-    channel.handlerFailed("broadcast", cause);
-    return undefined;
-  }
 }
 
 function checkMember(channel: Channel): BaseChannel {

@@ -34,6 +34,17 @@ export type JoinOptions = {
   readonly last?: number | undefined;
 };
 
+/**
+ * What becomes of a message for a member that is behind: for which `softBufferedBytes` or more wait, as `bufferedAmount`
+ * tells. A parked poll never is; a session is while its client has not acknowledged as much, be it there or away.
+ *
+ * `"wait"`: it waits, and beyond `maxBufferedBytes` the member closes with `overflow`. `"close"`: the member closes at once
+ * with `overflow`; a session keeps the message, loses its transport, if it has one, with 4003, and can be resumed.
+ * `"drop"`: the member does not get it. `{ newest: key }`: the newest of each key waits, and comes when the member is behind
+ * no more; for more than `maxNewestKeys` or `maxNewestBytes` it closes with `overflow`, a session, too.
+ */
+export type WhenBehind = "wait" | "close" | "drop" | { readonly newest: string };
+
 /** How a broadcast goes out. */
 export type BroadcastOptions = {
   /**
@@ -46,6 +57,13 @@ export type BroadcastOptions = {
    * not: who is typing, for example. Default: true, in a store with history.
    */
   readonly history?: boolean;
+  /**
+   * What a member gets that reads too slowly. Default: `"wait"`. `"drop"` needs `history: false` in a store with history,
+   * and `newest` a store without one: positions have no gaps, and never go back.
+   */
+  readonly whenBehind?: WhenBehind;
+  /** Called with each member that does not get a message for `whenBehind: "drop"`. What it throws is reported. */
+  readonly onDrop?: (channel: Channel) => unknown;
 };
 
 /** How joining went. */

@@ -196,7 +196,7 @@ export class WebSocketChannel extends BaseChannel implements Watched, MailboxLis
     return this.#outbox;
   }
 
-  protected override overflow(): void {
+  override overflow(): void {
     this.closeWith(1013, closedWith("overflow", 1013, "", false));
   }
 

@@ -76,7 +76,7 @@ export class RecordingChannel extends BaseChannel {
     return unusedOutbox;
   }
 
-  protected override overflow(): void {
+  override overflow(): void {
     this.finish(closedHere(1013), true);
   }
 
