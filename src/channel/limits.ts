@@ -43,6 +43,12 @@ export type Limits = {
    * Over it: the channel closes with status `overflow` (WebSocket: Close 1013; HTTP: the connection is cut).
    */
   readonly maxBufferedBytes: number;
+  /**
+   * Bytes that wait for all clients of a server together, but those of answers that are complete. Over it: the channel for
+   * which the most wait closes with status `overflow`, and its connection is cut, one after the other, until it is no more; a
+   * session stays.
+   */
+  readonly maxTotalBufferedBytes: number;
   /** Messages that wait for a slow receive handler. At it: reading pauses, so that the client waits. */
   readonly maxQueuedMessages: number;
   /** Bytes of messages that wait for a slow receive handler. At it: reading pauses. */
@@ -107,6 +113,8 @@ export const defaultLimits: Limits = {
   // uWebSockets and Centrifugo use these two.
   softBufferedBytes: 64 * kibibyte,
   maxBufferedBytes: mebibyte,
+  // A quarter of the smallest machines that serve; 256 clients at the bound of one.
+  maxTotalBufferedBytes: 256 * mebibyte,
   maxQueuedMessages: 64,
   maxQueuedBytes: mebibyte,
   receiveStallTimeoutMs: 30_000,

@@ -1,8 +1,10 @@
 import type { Socket } from "node:net";
 import { Bundle } from "./bundle.ts";
+import type { Environment } from "./environment.ts";
 import { FlushWaiters } from "./flush-waiters.ts";
 import type { Limits } from "./limits.ts";
 import type { Output } from "./output.ts";
+import type { OutputBudget } from "./output-budget.ts";
 import { largestSlabBytes, slab, type SlabWriter } from "./slab.ts";
 import { flushAtEndOfTurn } from "./turn.ts";
 
@@ -24,6 +26,7 @@ const leastPieceBytes = 1024;
 export class Outbox implements SlabWriter, Output {
   readonly #socket: Socket;
   readonly #limits: Limits;
+  readonly #budget: OutputBudget;
   #bundle: Bundle = Bundle.empty;
   /** All that waits here: the bundle, and what lies in the slab behind it. */
   #bytes = 0;
@@ -37,9 +40,10 @@ export class Outbox implements SlabWriter, Output {
   #waiters: FlushWaiters | undefined;
 
   /** @param isHeld - keeps everything until `release`: before the head of an upgrade nothing may leave */
-  constructor(socket: Socket, limits: Limits, isHeld = false) {
+  constructor(socket: Socket, { limits, budget }: Pick<Environment, "limits" | "budget">, isHeld = false) {
     this.#socket = socket;
     this.#limits = limits;
+    this.#budget = budget;
     this.#isHeld = isHeld;
   }
 
@@ -108,7 +112,9 @@ export class Outbox implements SlabWriter, Output {
     const socket = this.#socket;
     if (!socket.writable) return;
     bundle.writeTo(socket);
-    if (isInSlab && socket.writableLength > 0) slab.keep();
+    if (socket.writableLength === 0) return;
+    if (isInSlab) slab.keep();
+    this.#budget.note(socket, this);
   }
 
   /** Puts the head of an upgrade before everything that waits, and lets it all go. */
@@ -188,6 +194,7 @@ export class Outbox implements SlabWriter, Output {
 
   /** Flushes when the socket has taken what it was given: until then one write each would only make its queue longer. */
   #waitForSocket(): void {
+    if (this.#socket.writable) this.#budget.note(this.#socket, this);
     this.leaveSlab();
     if (this.#isInSlab) {
       this.#bundle = Bundle.empty.with(Buffer.from(this.#bundle.joined()));

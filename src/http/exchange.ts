@@ -77,7 +77,7 @@ export class Exchange {
   }
 
   get outbox(): Outbox {
-    return (this.#outbox ??= new Outbox(this.socket, this.#environment.limits));
+    return (this.#outbox ??= new Outbox(this.socket, this.#environment));
   }
 
   /** Whether a response with this status has no body, whatever is given for it (RFC 9110 §9.3.2, §15.3.5, §15.4.5). */

@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import type { BaseChannel } from "../channel/base-channel.ts";
 import type { Environment } from "../channel/environment.ts";
 import { ChannelErrorOf } from "../channel/errors.ts";
 import type { Movable } from "../channel/movable.ts";
@@ -18,8 +19,8 @@ export type Turn = {
   connectionGone(byStop: boolean): void;
   /** Last words to a channel when the server stops. A handler that runs goes on. */
   goAway(): void;
-  /** What it is that can go on elsewhere when the server stops. */
-  readonly movable: Movable | undefined;
+  /** What has been handed to the application, and carries what it sends. */
+  readonly channel: BaseChannel | undefined;
 };
 
 /** Whoever takes connections in. */
@@ -206,8 +207,14 @@ export class Connection {
     this.#current?.goAway();
   }
 
+  /** The channel that has the connection now. */
+  get channel(): BaseChannel | undefined {
+    return this.#current?.channel;
+  }
+
+  /** What it is that can go on elsewhere when the server stops. */
   get movable(): Movable | undefined {
-    return this.#current?.movable;
+    return this.#current?.channel?.movable;
   }
 
   #start(turn: Turn): void {
@@ -237,6 +244,7 @@ export class Connection {
   closed(): void {
     this.#isClosing = true;
     this.#goneForAll(false);
+    this.#owner.environment.budget.forget(this.socket);
     this.#owner.forget(this);
   }
 

@@ -1,6 +1,5 @@
 import type { Environment } from "../channel/environment.ts";
 import { ChannelErrorOf } from "../channel/errors.ts";
-import type { Movable } from "../channel/movable.ts";
 import { constantResponse } from "../http/constant-response.ts";
 import { Exchange, type ExchangeOwner } from "../http/exchange.ts";
 import type { HttpChannel } from "../http/http-channel.ts";
@@ -103,8 +102,8 @@ export class HttpTurn implements Turn, IntakeListener, DispatchListener, Exchang
     if (!this.#isComplete) this.#node.abort();
   }
 
-  get movable(): Movable | undefined {
-    return this.#channel?.movable;
+  get channel(): HttpChannel | undefined {
+    return this.#channel;
   }
 
   goAway(): void {

@@ -4,8 +4,10 @@ import type { Environment } from "../channel/environment.ts";
 import { type ErrorListener, invalidArgument } from "../channel/errors.ts";
 import { type CompressionLimits, type Limits, resolveCompressionLimits, resolveLimits } from "../channel/limits.ts";
 import { lookAt } from "../channel/look-at.ts";
+import { OutputBudget } from "../channel/output-budget.ts";
 import { Deflater } from "../websocket/deflater.ts";
 import { Acceptor } from "./acceptor.ts";
+import { Connection } from "./connection.ts";
 import { type AllowedOrigins, checkAllowedOrigins } from "./origin.ts";
 import { checkAllowedHosts } from "./hosts.ts";
 import { containListener, reportToStandardError } from "./report.ts";
@@ -120,5 +122,7 @@ function createEnvironment({ limits, onError, serverHeader }: ListenerOptions): 
   if (serverHeader !== undefined && (typeof serverHeader !== "string" || !/^[\x20-\x7e]+$/.test(serverHeader))) {
     throw invalidArgument("serverHeader", "printable ASCII text", serverHeader);
   }
-  return { limits: resolveLimits(limits), report: containListener(onError ?? reportToStandardError), serverHeader };
+  const resolved = resolveLimits(limits);
+  const budget = new OutputBudget(resolved, (socket) => Connection.of(socket)?.channel);
+  return { limits: resolved, budget, report: containListener(onError ?? reportToStandardError), serverHeader };
 }

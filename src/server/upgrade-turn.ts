@@ -114,7 +114,8 @@ export class UpgradeTurn implements Turn, DispatchListener, ExchangeOwner, Openi
     else this.#channel?.connectionLost();
   }
 
-  get movable(): undefined {
+  /** It has the connection as soon as it is open. */
+  get channel(): undefined {
     return undefined;
   }
 

@@ -1,4 +1,3 @@
-import type { Movable } from "../channel/movable.ts";
 import type { WebSocketChannel } from "../websocket/websocket-channel.ts";
 import type { Turn } from "./connection.ts";
 
@@ -32,7 +31,7 @@ export class WebSocketTurn implements Turn {
     this.#channel.goAway();
   }
 
-  get movable(): Movable | undefined {
-    return this.#channel.movable;
+  get channel(): WebSocketChannel {
+    return this.#channel;
   }
 }

@@ -51,7 +51,7 @@ export class WebSocketChannel extends BaseChannel implements Watched, MailboxLis
     this.#options = options;
     const { deflater } = options;
     const { limits } = options.environment;
-    this.#outbox = new Outbox(socket, limits, true);
+    this.#outbox = new Outbox(socket, options.environment, true);
     this.#reader = deflater === undefined ? new FrameReader(limits, this) : new InflatingReader(limits, this, this);
   }
 

@@ -4,6 +4,7 @@ import { closedHere } from "../../src/channel/status.ts";
 import type { ChannelKind } from "../../src/channel/channel-kind.ts";
 import type { ChannelError } from "../../src/channel/errors.ts";
 import { resolveLimits } from "../../src/channel/limits.ts";
+import { OutputBudget } from "../../src/channel/output-budget.ts";
 import { Outbox } from "../../src/channel/outbox.ts";
 import type { Outgoing } from "../../src/channel/outgoing.ts";
 import type { Encoder, Payload } from "../../src/channel/payload.ts";
@@ -11,14 +12,16 @@ import type { Encoder, Payload } from "../../src/channel/payload.ts";
 /** Faults that were reported for any of the channels below. */
 export const reported: ChannelError[] = [];
 
+const limits = resolveLimits();
 const environment = {
-  limits: resolveLimits(),
+  limits,
+  budget: new OutputBudget(limits, () => undefined),
   report: (error: ChannelError) => void reported.push(error),
   serverHeader: undefined,
 };
 
 /** Nothing is ever appended to it: a send is taken at once. */
-const unusedOutbox = new Outbox(new Socket(), environment.limits);
+const unusedOutbox = new Outbox(new Socket(), environment);
 
 /** How often each wire format was encoded, whatever the number of receivers. */
 export const encoded: Record<ChannelKind, number> = { websocket: 0, "http-streaming": 0, "long-polling": 0 };
