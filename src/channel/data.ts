@@ -40,6 +40,9 @@ export type NormalBody = Message | StreamBody | undefined;
 const allowed =
   "a string, bytes (Uint8Array or ArrayBuffer), a Blob, a stream, an array, null, or { status, headers, body }";
 
+/** What is expected in the place of a promise: what was forgotten is nearly always to await it. */
+export const awaited = "the value of a promise: await it first";
+
 /** Tells an answer from a body. Throws for a plain object that is neither, which is nearly always forgotten JSON. */
 export function isAnswer(data: Data): data is Answer {
   if (!isPlainObject(data) || Symbol.asyncIterator in data) return false;
@@ -64,7 +67,7 @@ export function normaliseBody(body: Body): NormalBody {
     }
     return body;
   }
-  throw invalidArgument("data", allowed, body);
+  throw invalidArgument("data", (body as unknown) instanceof Promise ? awaited : allowed, body);
 }
 
 export function isBytes(value: unknown): value is Uint8Array | ArrayBuffer {

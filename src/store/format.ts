@@ -1,6 +1,7 @@
-import { isBytes, readableBytes } from "../channel/data.ts";
+import { awaited, isBytes, readableBytes } from "../channel/data.ts";
 import { invalidArgument } from "../channel/errors.ts";
 import { lookAt } from "../channel/look-at.ts";
+import { isThenable } from "../channel/mailbox.ts";
 import type { Message } from "../channel/message.ts";
 import { Payload } from "../channel/payload.ts";
 import type { Position } from "./position.ts";
@@ -24,10 +25,11 @@ const jsonType = "application/json; charset=utf-8";
 const textType = "text/plain; charset=utf-8";
 const bytesType = "application/octet-stream";
 
-/** Text and bytes as they are, anything else as JSON. Throws `INVALID_ARGUMENT` for what has no JSON form. */
+/** Text and bytes as they are, anything else as JSON. Throws `INVALID_ARGUMENT` for what has no JSON form, and for a promise. */
 export function payloadOf(value: unknown): Payload {
   if (typeof value === "string") return new Payload(value, textType);
   return lookAt("a value to broadcast", value, () => {
+    noPromise(value);
     if (isBytes(value)) return new Payload(readableBytes("a value to broadcast", value), bytesType);
     return new Payload(toJson(value), jsonType);
   });
@@ -44,6 +46,12 @@ export function formatAsJson(batch: Batch<unknown>): Message | object {
   }
   const { group, position, recovered, messages } = batch;
   return { group, ...position, recovered, messages: messages.map(({ value }) => value) };
+}
+
+/** A value, unless it is a promise, of which JSON would make `{}`. Throws `INVALID_ARGUMENT` for that. */
+export function noPromise(value: unknown): unknown {
+  if (isThenable(value)) throw invalidArgument("a value to broadcast", awaited, value);
+  return value;
 }
 
 function toJson(value: unknown): string {

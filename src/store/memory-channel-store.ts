@@ -3,11 +3,12 @@ import { callHandler } from "../channel/call-handler.ts";
 import type { Channel } from "../channel/channel.ts";
 import { invalidArgument } from "../channel/errors.ts";
 import { resolveHistoryLimits, resolveStoreLimits } from "../channel/limits.ts";
+import { lookAt } from "../channel/look-at.ts";
 import type { Message } from "../channel/message.ts";
 import type { Payload } from "../channel/payload.ts";
 import { takeOptions } from "../channel/take-options.ts";
 import { BroadcastQueue } from "./broadcast-queue.ts";
-import { type Batch, formatAsJson, payloadOf } from "./format.ts";
+import { type Batch, formatAsJson, noPromise, payloadOf } from "./format.ts";
 import type { Group, Member } from "./group.ts";
 import { GroupDirectory } from "./group-directory.ts";
 import type { History } from "./history.ts";
@@ -102,7 +103,7 @@ export class MemoryChannelStore<Attachment = undefined> {
    * Bytes and objects are not copied: do not change them afterwards.
    *
    * @returns how many members it is for
-   * @throws ChannelError `INVALID_ARGUMENT` for a value that has no JSON form; nobody gets anything then
+   * @throws ChannelError `INVALID_ARGUMENT` for a promise, and a value that has no JSON form; nobody gets anything then
    */
   broadcast(
     group: string,
@@ -214,7 +215,8 @@ export class MemoryChannelStore<Attachment = undefined> {
   }
 
   #formatOne(group: string, position: Position, value: unknown): Payload {
-    return payloadOf(this.#format({ group, position, recovered: true, messages: [{ position, value }] }));
+    const messages = [{ position, value: lookAt("a value to broadcast", value, () => noPromise(value)) }];
+    return payloadOf(this.#format({ group, position, recovered: true, messages }));
   }
 
   /** Sends a member what it has missed, or the latest. @returns whether the history reaches back as far as it asks */
@@ -227,7 +229,9 @@ export class MemoryChannelStore<Attachment = undefined> {
     const recovered = since === undefined || missed !== undefined;
     const messages: { position: Position; value: unknown }[] = [];
     for (const { offset, value } of missed ?? history.last(last)) {
-      const own = isBroadcastFunction<Attachment>(value) ? contain(channel, () => value(channel, attachment)) : value;
+      const own = isBroadcastFunction<Attachment>(value)
+        ? contain(channel, () => noPromise(value(channel, attachment)))
+        : value;
       if (own !== undefined) messages.push({ position: { epoch: history.epoch, offset }, value: own });
     }
     // There are none, or functions have left this member out of all of them: then it has missed nothing.

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { isChannelError, MemoryChannelStore } from "../../src/index.ts";
 import { eventually } from "../support/expect.ts";
 import { Crowd, namesIn, served } from "./crowd.ts";
-import { RecordingChannel } from "./recording-channel.ts";
+import { RecordingChannel, reported } from "./recording-channel.ts";
 
 const json = "application/json; charset=utf-8";
 
@@ -94,6 +94,39 @@ test("a value without a JSON form is refused at once and nobody gets anything [C
   }
   await served(store);
   assert.deepEqual(channel.received, []);
+});
+
+test("a promise is refused with what to do, and nobody gets an empty object for it [CS3]", async () => {
+  const awaited = /await it first/;
+  const unawaited = (): string => Promise.resolve("later") as unknown as string;
+  const format = ({ messages }: { readonly messages: unknown }): object => ({ messages });
+  for (const options of [{}, { history: true }, { history: true, format }]) {
+    const store = new MemoryChannelStore(options);
+    const channel = new RecordingChannel("a", "websocket");
+    store.add("lobby", channel);
+    for (const value of [unawaited(), { then: () => undefined }]) {
+      for (const group of ["lobby", "nowhere"]) {
+        assert.throws(() => store.broadcast(group, value), {
+          name: "ChannelError",
+          code: "INVALID_ARGUMENT",
+          message: awaited,
+        });
+      }
+    }
+    const before = reported.length;
+    store.broadcast("lobby", async () => Promise.resolve("for each"));
+    await served(store);
+    assert.match(String(reported[before]?.cause), awaited);
+    store.remove("lobby", channel);
+    if (options.history === true) store.add("lobby", channel, undefined, { last: 9 });
+    assert.deepEqual(channel.received, []);
+    assert.throws(() => channel.send(unawaited()), {
+      name: "ChannelError",
+      code: "INVALID_ARGUMENT",
+      message: awaited,
+    });
+    assert.throws(() => channel.send({ body: unawaited() }), awaited);
+  }
 });
 
 test("streams are streamed to, chunk by chunk, and stay [1U-8]", async (context) => {
