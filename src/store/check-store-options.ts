@@ -29,7 +29,9 @@ const byDefault: CheckedBroadcast = { close: undefined, isKept: true, policy: un
 export function checkJoin(options: JoinOptions, hasHistory: boolean): CheckedJoin {
   return lookAt("options", options, () => {
     checkOptions("options", options, ["since", "last"]);
-    const { since, last } = options;
+    const { last } = options;
+    // JSON has no undefined: a client that has seen nothing yet says null.
+    const since = options.since ?? undefined;
     for (const [name, given] of Object.entries({ since, last })) {
       if (given !== undefined && !hasHistory)
         throw invalidArgument(name, "left out: this store keeps no history", given);

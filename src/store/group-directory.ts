@@ -40,6 +40,10 @@ export class GroupDirectory<Attachment, Entry> implements GroupListener<Attachme
     return [...this.#groups].filter(([, { size }]) => size > 0).map(([name]) => name);
   }
 
+  has(name: string, channel: BaseChannel): boolean {
+    return this.#groups.get(name)?.find(channel) !== undefined;
+  }
+
   /** Throws `TOO_MANY_GROUPS` for a channel that is in as many as it may be. */
   join(name: string, channel: BaseChannel, attachment: Attachment): Member<Attachment> {
     const member = this.#groups.get(name)?.find(channel);

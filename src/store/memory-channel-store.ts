@@ -64,7 +64,8 @@ export class MemoryChannelStore<Attachment = undefined> {
    *
    * With `since` the member is sent at once what it has missed, in one batch, or, if the history does not reach back, a
    * batch that says so; a parked poll is answered with it and so leaves again. If it missed nothing, nothing is sent. With
-   * `last`, who comes without a position, or with one that is too old, is sent the latest messages in that batch.
+   * `last`, who comes without a position, or with one that is too old, is sent the latest messages in that batch; a channel
+   * that is a member already is not, unless it comes with a position.
    *
    * @throws ChannelError `INVALID_ARGUMENT` for a channel that is not of channelkit, a group name that is no text or too
    *   long, and `since` and `last` without history, or that are no position and no amount; `TOO_MANY_GROUPS` for a channel
@@ -76,9 +77,11 @@ export class MemoryChannelStore<Attachment = undefined> {
     const join = checkJoin(options, this.#hasHistory);
     if (!joining.isOpen) return { position: this.position(group), recovered: join.since === undefined };
     // The rest parameter makes the attachment optional only where undefined is one.
+    const isMember = this.#directory.has(group, joining);
     const member = this.#directory.join(group, joining, attachment as Attachment);
     const { history } = member.group;
-    const wantsNothing = join.since === undefined && join.last === 0;
+    // A member has had the latest: each was sent to it when it came.
+    const wantsNothing = join.since === undefined && (join.last === 0 || isMember);
     if (wantsNothing || history === undefined) return { position: history?.position, recovered: true };
     // A function of the history may broadcast: that follows what it is a part of, and is not part of it.
     const recovered = this.#queue.hold(() => this.#catchUp(member, history, join));

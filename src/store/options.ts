@@ -23,10 +23,10 @@ export type StoreOptions = {
 /** How a member joins. */
 export type JoinOptions = {
   /**
-   * What the member has seen. It is sent what it missed, or that this is not known any more. Read what a client sends
-   * with `decodePosition`: values of another type than those of a position are refused.
+   * What the member has seen; null as undefined: it does not say. It is sent what it missed, or that this is not known any
+   * more. Read what a client sends with `decodePosition`: values of another type than those of a position are refused.
    */
-  readonly since?: Position | undefined;
+  readonly since?: Position | null | undefined;
   /**
    * How many of the latest messages the member is sent if it comes without a position, or with one that is not known any
    * more: an integer of at least 1. Default: none.

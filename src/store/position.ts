@@ -23,7 +23,8 @@ export function createEpoch(): string {
  * those it has given out, and tells who comes with another.
  */
 export function checkPosition(argument: string, position: Position): Position {
-  if (typeof position !== "object" || position === null) throw invalidArgument(argument, "a position", position);
+  if (typeof position !== "object" || position === null)
+    throw invalidArgument(argument, "a position: an object with epoch and offset", position);
   const { epoch, offset } = position;
   if (typeof epoch !== "string") throw invalidArgument(`${argument}.epoch`, "a string", epoch);
   if (typeof offset !== "number") throw invalidArgument(`${argument}.offset`, "a number", offset);

@@ -135,6 +135,38 @@ test("the history of a group keeps as many messages as it may, and tells who com
   }
 });
 
+test("null is no position, as JSON writes none, with and without history [1U-1]", () => {
+  const store = new MemoryChannelStore({ history: true });
+  for (let value = 1; value <= 3; value++) store.broadcast("lobby", value);
+  const channel = new RecordingChannel("a", "websocket");
+  const { since } = JSON.parse('{ "since": null }') as { since: null };
+  assert.equal(store.add("lobby", channel, undefined, { since, last: 2 }).recovered, true);
+  assert.deepEqual(
+    channel.received.map((text) => read(text).messages),
+    [[2, 3]],
+  );
+  assert.deepEqual(new MemoryChannelStore().add("lobby", channel, undefined, { since }).recovered, true);
+});
+
+test("a channel that is a member already is not sent the last messages again, and is by a position [1U-1]", () => {
+  const store = new MemoryChannelStore<string>({ history: true });
+  const { epoch } = store.position("lobby") ?? assert.fail();
+  for (let value = 1; value <= 3; value++) store.broadcast("lobby", value);
+  const channel = new RecordingChannel("a", "websocket");
+  const messages = (): unknown[] => channel.received.splice(0).map((text) => read(text).messages);
+  store.add("lobby", channel, "first", { last: 2 });
+  assert.deepEqual(messages(), [[2, 3]]);
+  const again = store.add("lobby", channel, "second", { last: 2 });
+  assert.deepEqual(messages(), []);
+  assert.deepEqual(again, { position: { epoch, offset: 3 }, recovered: true });
+  assert.deepEqual(store.members("lobby"), [[channel, "second"]]);
+  store.add("lobby", channel, "third", { since: { epoch, offset: 1 }, last: 2 });
+  assert.deepEqual(messages(), [[2, 3]]);
+  store.remove("lobby", channel);
+  store.add("lobby", channel, "fourth", { last: 1 });
+  assert.deepEqual(messages(), [[3]]);
+});
+
 test("who asks for the last messages gets them in one batch, once, if no position says what it has seen [1U-1]", () => {
   const store = new MemoryChannelStore({ history: { maxMessages: 4 } });
   const join = (options: JoinOptions): unknown => {
