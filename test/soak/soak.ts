@@ -78,8 +78,14 @@ export async function soak({ seconds, seed, report }: SoakOptions): Promise<Soak
       return count;
     };
     const samples: Sample[] = [];
+    const faults: string[] = [];
+    // Not kept: the stack of an error holds the connection that it is of until it is read.
+    const takeFaults = (): void => {
+      for (const error of server.errors.splice(0)) if (error.code !== "PEER_FAULT") faults.push(String(error));
+    };
     const sample = async (): Promise<void> => {
       await delay(sampleIntervalMs);
+      takeFaults();
       const heapBytes = await heapUsedAfterGarbageCollection();
       const held = { sessions: server.sessions.size, members: store.size("group"), descriptors: openDescriptors() };
       const taken = { atSeconds: passedSeconds(), heapBytes, residentBytes: residentBytes(), ...held };
@@ -105,7 +111,7 @@ export async function soak({ seconds, seed, report }: SoakOptions): Promise<Soak
     ]);
     clearInterval(timer);
     await eventually(() => expectNothingHeld(server, store.size("group"), descriptorsBefore), { timeoutMs: 30_000 });
-    const faults = server.errors.filter(({ code }) => code !== "PEER_FAULT").map(String);
+    takeFaults();
     result = { samples, conversations, visits, broadcasts, ends, faults };
   });
   if (result === undefined) throw new Error("the run has no result");
