@@ -54,6 +54,11 @@ export type Limits = {
   /** Bytes of messages that wait for a slow receive handler. At it: reading pauses. */
   readonly maxQueuedBytes: number;
   /**
+   * Messages from a client in a second, of a session by whatever transport; frames where a message is several, and pings
+   * among them. As many more may come at once. Over it: reading pauses until the client is within it again; nothing is lost.
+   */
+  readonly maxMessagesPerSecond: number;
+  /**
    * How long reading may stay paused without a handler finishing, in milliseconds.
    * Over it: Close 1013, status `overflow`.
    */
@@ -117,6 +122,8 @@ export const defaultLimits: Limits = {
   maxTotalBufferedBytes: 256 * mebibyte,
   maxQueuedMessages: 64,
   maxQueuedBytes: mebibyte,
+  // Above the 12 000 that a client of the benchmark sends, which waits for its echoes; who types or draws sends under 100.
+  maxMessagesPerSecond: 20_000,
   receiveStallTimeoutMs: 30_000,
   closeGraceMs: 2_000,
   closeTimeoutMs: 5_000,

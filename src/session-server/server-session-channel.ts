@@ -5,6 +5,7 @@ import { isStream } from "../channel/data.ts";
 import type { Environment } from "../channel/environment.ts";
 import { ChannelErrorOf } from "../channel/errors.ts";
 import { Mailbox, type MailboxListener } from "../channel/mailbox.ts";
+import { MessageRate } from "../channel/message-rate.ts";
 import type { Message } from "../channel/message-type.ts";
 import type { Outgoing } from "../channel/outgoing.ts";
 import type { Payload } from "../channel/payload.ts";
@@ -91,6 +92,10 @@ export class ServerSessionChannel<User>
   #transport: ServerTransport | undefined;
   /** There while transports are paused for a slow handler. */
   #stallWatch: StallWatch | undefined;
+  #receivedCount = 0;
+  /** At so many messages it is looked whether the client is too fast. */
+  #countToCheck: number;
+  #rate: MessageRate | undefined;
   #whenRoom: Set<() => void> | undefined;
   #presence: Presence | undefined;
   /** Its right has ended, and it comes back with a new one, as between two polls. */
@@ -104,6 +109,7 @@ export class ServerSessionChannel<User>
     this.#session = session;
     this.#remoteAddress = remoteAddress;
     this.#mailbox = new Mailbox(environment.limits, this);
+    this.#countToCheck = environment.limits.maxMessagesPerSecond;
     this.#output = new SessionOutput(session, limits, environment.limits.softBufferedBytes);
   }
 
@@ -132,7 +138,7 @@ export class ServerSessionChannel<User>
   }
 
   get isFull(): boolean {
-    return this.#stallWatch !== undefined;
+    return this.#stallWatch !== undefined || this.#rate?.isHeld === true;
   }
 
   /** A transport carries the session from here on. */
@@ -178,7 +184,15 @@ export class ServerSessionChannel<User>
   }
 
   received(message: Message): void {
-    if (this.isOpen) this.#mailbox.deliver(message);
+    if (!this.isOpen) return;
+    this.#mailbox.deliver(message);
+    this.#receivedCount += 1;
+    if (this.#receivedCount >= this.#countToCheck) this.#checkRate();
+  }
+
+  #checkRate(): void {
+    this.#rate ??= new MessageRate(this.environment.limits.maxMessagesPerSecond, this);
+    this.#countToCheck = this.#rate.came(this.#receivedCount);
   }
 
   acknowledged(): void {
@@ -190,8 +204,10 @@ export class ServerSessionChannel<User>
     if (end.cause === "fault") {
       this.report(new ChannelErrorOf("PEER_FAULT", { rule: end.reason, remoteAddress: this.#remoteAddress }));
     }
+    const wasFull = this.isFull;
     this.finish(closedBy(end), end.cause !== "peer");
-    this.#becameFree();
+    this.#stallWatch = this.#stallWatch?.stop();
+    if (wasFull) this.adjustReading();
   }
 
   override close(code?: number, reason?: string): boolean {
@@ -217,11 +233,26 @@ export class ServerSessionChannel<User>
     this.#stallWatch = new StallWatch(mailbox, receiveStallTimeoutMs, () => {
       this.#session.drop("overflow", "a receive handler did not finish");
     });
-    this.#pause();
+    this.adjustReading();
   }
 
   mailboxHasRoom(): void {
-    this.#becameFree();
+    if (this.#stallWatch === undefined) return;
+    this.#stallWatch = this.#stallWatch?.stop();
+    this.adjustReading();
+  }
+
+  /** A handler is slow, or the client is fast, or that is over. */
+  adjustReading(): void {
+    if (this.isFull) {
+      this.#pause();
+      return;
+    }
+    this.#session.resumeHearing();
+    this.#transport?.resumeReading?.();
+    const callbacks = this.#whenRoom;
+    this.#whenRoom = undefined;
+    for (const callback of callbacks ?? []) callback();
   }
 
   protected override get mailbox(): Mailbox {
@@ -282,17 +313,6 @@ export class ServerSessionChannel<User>
     // What carries the session reads nothing, so nothing is heard: the client must not be taken for dead.
     this.#session.pauseHearing();
     this.#transport?.pauseReading?.();
-  }
-
-  #becameFree(): void {
-    if (this.#stallWatch === undefined) return;
-    this.#stallWatch.stop();
-    this.#stallWatch = undefined;
-    this.#session.resumeHearing();
-    this.#transport?.resumeReading?.();
-    const callbacks = this.#whenRoom;
-    this.#whenRoom = undefined;
-    for (const callback of callbacks ?? []) callback();
   }
 }
 

@@ -1,7 +1,8 @@
 import { isUtf8 } from "node:buffer";
 import type { Writable } from "node:stream";
 import type { Limits } from "../channel/limits.ts";
-import type { Reader } from "./reader.ts";
+import { MessageRate } from "../channel/message-rate.ts";
+import type { Pace, Reader } from "./reader.ts";
 import { createReceiver, type ReceiverListener } from "./receiver.ts";
 
 // RFC 6455 §5.2.
@@ -38,19 +39,36 @@ export class FrameReader implements Reader {
   /** The receiver has begun a message that further frames go on with. */
   #isFragmented = false;
   #isOver = false;
+  readonly #pace: Pace;
+  #frames = 0;
+  /** At so many frames it is looked whether the client is too fast. */
+  #framesToCheck: number;
+  #rate: MessageRate | undefined;
 
-  constructor(limits: Limits, listener: ReceiverListener) {
+  constructor(limits: Limits, listener: ReceiverListener, pace: Pace) {
     this.#limits = limits;
     this.#listener = listener;
+    this.#pace = pace;
+    this.#framesToCheck = limits.maxMessagesPerSecond;
   }
 
-  /** Everything is read at once. */
+  /** Everything is read at once, unless the client is too fast. */
   get isBehind(): boolean {
-    return false;
+    return this.#rate?.isHeld === true;
   }
 
   /** Takes what the socket has read, which may be changed: masks are taken off in place. */
   read(chunk: Buffer): void {
+    this.#readFrames(chunk);
+    if (this.#frames >= this.#framesToCheck) this.#checkRate();
+  }
+
+  #checkRate(): void {
+    this.#rate ??= new MessageRate(this.#limits.maxMessagesPerSecond, this.#pace);
+    this.#framesToCheck = this.#rate.came(this.#frames);
+  }
+
+  #readFrames(chunk: Buffer): void {
     const bytes = this.#rest === undefined ? chunk : Buffer.concat([this.#rest, chunk]);
     this.#rest = undefined;
     let at = 0;
@@ -121,6 +139,7 @@ export class FrameReader implements Reader {
   #take(bytes: Buffer, maskAt: number, { opcode, length }: { opcode: number; length: number }): void {
     const start = maskAt + maskBytes;
     const end = start + length;
+    this.#frames += 1;
     const isAscii = unmask(bytes, maskAt, end);
     if (opcode === text) {
       if (isAscii) this.#listener.receivedMessage(bytes.toString("latin1", start, end));
@@ -143,6 +162,7 @@ export class FrameReader implements Reader {
     receiver.write(bytes.subarray(at, at + count));
     // After a Close frame or a fault it takes nothing more.
     if (!receiver.writable) this.#isOver = true;
+    if (this.#owedBytes === 0) this.#frames += 1;
     if (this.#owedBytes === 0 && !this.#isFragmented) this.#receiver = undefined;
     return count;
   }

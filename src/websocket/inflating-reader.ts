@@ -1,19 +1,11 @@
 import type { Writable } from "node:stream";
 import { inflateRawSync } from "node:zlib";
 import { freeInflatedBytes, type Limits, maxInflationRatio } from "../channel/limits.ts";
+import type { Message } from "../channel/message.ts";
+import { MessageRate } from "../channel/message-rate.ts";
 import { isTurnSpent, postpone } from "../channel/turn.ts";
-import type { Reader } from "./reader.ts";
+import type { Pace, Reader } from "./reader.ts";
 import { createReceiver, longestMessageBytes, type MessageExtension, type ReceiverListener } from "./receiver.ts";
-
-/** What decides when, and whether, a compressed message is inflated. */
-export type Pace = {
-  /** Whether messages still have a receiver. */
-  readonly isOpen: boolean;
-  /** So many messages wait for it that no further one may. */
-  readonly isReadingPaused: boolean;
-  /** Pauses or resumes the socket: {@link Reader.isBehind} has changed. */
-  adjustReading(): void;
-};
 
 type Done = Parameters<MessageExtension["decompress"]>[2];
 
@@ -38,7 +30,7 @@ const [smallestPieceBytes, largestPieceBytes] = [1024, 64 * 1024];
  * before wait for their handler, and none beyond the budget of the turn. Nothing is read meanwhile, and all that stands
  * behind, pings and Close frames too, keeps its place.
  */
-export class InflatingReader implements Reader, MessageExtension {
+export class InflatingReader implements Reader, MessageExtension, ReceiverListener {
   readonly #limits: Limits;
   readonly #listener: ReceiverListener;
   readonly #pace: Pace;
@@ -46,17 +38,47 @@ export class InflatingReader implements Reader, MessageExtension {
   #fragments: Buffer[] = [];
   #fragmentBytes = 0;
   #isBehind = false;
+  #messages = 0;
+  /** At so many messages it is looked whether the client is too fast. */
+  #messagesToCheck: number;
+  #rate: MessageRate | undefined;
   #keptBack: (() => void) | undefined;
 
   constructor(limits: Limits, listener: ReceiverListener, pace: Pace) {
     this.#limits = limits;
     this.#listener = listener;
     this.#pace = pace;
-    this.#receiver = createReceiver(limits, listener, this);
+    this.#messagesToCheck = limits.maxMessagesPerSecond;
+    this.#receiver = createReceiver(limits, this, this);
   }
 
   get isBehind(): boolean {
-    return this.#isBehind;
+    return this.#isBehind || this.#rate?.isHeld === true;
+  }
+
+  receivedMessage(message: Message): void {
+    this.#count();
+    this.#listener.receivedMessage(message);
+  }
+
+  receivedPing(data: Buffer): void {
+    this.#count();
+    this.#listener.receivedPing(data);
+  }
+
+  receivedClose(code: number, reason: string): void {
+    this.#listener.receivedClose(code, reason);
+  }
+
+  receivedViolation(code: number, rule: string): void {
+    this.#listener.receivedViolation(code, rule);
+  }
+
+  #count(): void {
+    this.#messages += 1;
+    if (this.#messages < this.#messagesToCheck) return;
+    this.#rate ??= new MessageRate(this.#limits.maxMessagesPerSecond, this.#pace);
+    this.#messagesToCheck = this.#rate.came(this.#messages);
   }
 
   read(chunk: Buffer): void {

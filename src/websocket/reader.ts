@@ -8,3 +8,13 @@ export type Reader = {
   /** The client sends no more. @param done - called when the listener was told all that was read */
   end(done: () => void): void;
 };
+
+/** What decides when, and whether, what has come is read. */
+export type Pace = {
+  /** Whether messages still have a receiver. */
+  readonly isOpen: boolean;
+  /** So many messages wait for it that no further one may. */
+  readonly isReadingPaused: boolean;
+  /** Pauses or resumes the socket: {@link Reader.isBehind} has changed. */
+  adjustReading(): void;
+};

@@ -15,9 +15,9 @@ import { awaitClose } from "./await-close.ts";
 import { encodeClose, encodePing, encodePong, frameOf } from "./frame.ts";
 import { FrameReader } from "./frame-reader.ts";
 import type { Watched } from "./heartbeat.ts";
-import { InflatingReader, type Pace } from "./inflating-reader.ts";
+import { InflatingReader } from "./inflating-reader.ts";
 import { readSocket } from "./read-socket.ts";
-import type { Reader } from "./reader.ts";
+import type { Pace, Reader } from "./reader.ts";
 import type { ReceiverListener } from "./receiver.ts";
 import { type Pause, StallWatch, watchedByOthers } from "./stall-watch.ts";
 import type { WebSocketOptions } from "./websocket-options.ts";
@@ -49,10 +49,9 @@ export class WebSocketChannel extends BaseChannel implements Watched, MailboxLis
     super(request, options.environment);
     this.#socket = socket;
     this.#options = options;
-    const { deflater } = options;
     const { limits } = options.environment;
     this.#outbox = new Outbox(socket, options.environment, true);
-    this.#reader = deflater === undefined ? new FrameReader(limits, this) : new InflatingReader(limits, this, this);
+    this.#reader = new (options.deflater === undefined ? FrameReader : InflatingReader)(limits, this, this);
   }
 
   override get kind(): ChannelKind {
@@ -166,8 +165,6 @@ export class WebSocketChannel extends BaseChannel implements Watched, MailboxLis
   /** What the client sends stays with the network. */
   pauseReading(pause: Pause = watchedByOthers): void {
     this.#pause = pause;
-    // While nothing is read, nothing is heard: the peer must not be taken for dead.
-    this.#options.heartbeat.forget(this);
     this.adjustReading();
   }
 
@@ -175,7 +172,6 @@ export class WebSocketChannel extends BaseChannel implements Watched, MailboxLis
   resumeReading(): void {
     if (this.#pause === undefined) return;
     this.#pause = this.#pause.stop();
-    if (this.closed === undefined) this.#options.heartbeat.watch(this);
     this.#reader.resume();
     this.adjustReading();
   }
@@ -184,8 +180,12 @@ export class WebSocketChannel extends BaseChannel implements Watched, MailboxLis
   adjustReading(): void {
     // Whoever ends a socket reads what still comes, and throws it away.
     if (this.#socket.writableEnded) return;
-    if (this.isReadingPaused || this.#reader.isBehind) this.#socket.pause();
+    const isHeld = this.isReadingPaused || this.#reader.isBehind;
+    if (isHeld) this.#socket.pause();
     else this.#socket.resume();
+    // While nothing is read, nothing is heard: the peer must not be taken for dead.
+    if (isHeld) this.#options.heartbeat.forget(this);
+    else if (this.closed === undefined) this.#options.heartbeat.watch(this);
   }
 
   protected override get mailbox(): Mailbox | undefined {

@@ -8,6 +8,8 @@ import { Random, seedFromEnvironment } from "../support/random.ts";
 
 const limits = { ...defaultLimits, maxMessageBytes: 6000, maxFragments: 20, maxBufferedChunks: 100_000 };
 
+const pace = { isOpen: true, isReadingPaused: false, adjustReading: () => undefined };
+
 /** What a reader tells, as text to compare. */
 class Events implements ReceiverListener {
   readonly list: string[] = [];
@@ -39,7 +41,7 @@ it("what a client sends is read as by the parser of ws, whichever frames are rea
     const bytes = Buffer.concat(Array.from({ length: random.int(1, 12) }, () => randomFrames(random)).flat());
     const slices = random.slices(bytes, random.pick([1, 3, 30, 500, 70_000]));
     const [here, there] = [new Events(), new Events()];
-    const reader = new FrameReader(limits, here);
+    const reader = new FrameReader(limits, here, pace);
     const receiver = createReceiver(limits, there);
     // Copies, since masks are taken off in place.
     for (const slice of slices) reader.read(Buffer.from(slice));
