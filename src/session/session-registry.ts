@@ -130,10 +130,10 @@ export class SessionRegistry<Item, Hash> {
   }
 
   #attachToNew(request: AttachRequest<Item>, reason: ResetReason | undefined): Carrying<Item> | Refusal {
-    const { key, attach } = request.record;
-    if (key === undefined) return unknown;
+    const { attach } = request.record;
+    if (request.record.key === undefined) return unknown;
+    const key = keyOf(request.record.key, request.owner);
     const opened = this.#byKey.get(key);
-    if (opened !== undefined && opened.owner !== request.owner) return unknown;
     const highestAttach = opened?.session.highestAttach ?? this.#ended.byKey(key, request.owner)?.highestAttach ?? 0;
     if (attach <= highestAttach) return superseded;
     if (opened?.isProven === true) return unknown;
@@ -215,4 +215,12 @@ export class SessionRegistry<Item, Hash> {
     const { owner, key } = kept;
     this.#ended.add(session.id, key, { reason, owner, highestAttach: session.highestAttach, received });
   }
+}
+
+/**
+ * A key counts for one user: a client whose user changes before it has an answer asks with the same key, and the session
+ * that it opened before is none of the later user's. In a key there is no space.
+ */
+function keyOf(key: string, owner: string): string {
+  return owner === "" ? key : `${key} ${owner}`;
 }
