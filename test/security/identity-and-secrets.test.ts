@@ -99,6 +99,24 @@ describe("S07 the id of a session", () => {
     }
   });
 
+  it("S07 is not told by the key that it was opened with to another user, who gets a session of their own, over any transport", async (t) => {
+    const authorize = (request: Request): string => request.headers.get("authorization") ?? "";
+    for (const transport of transports) {
+      const { port, channels } = await setSessions(t, { authorize });
+      const key = createKey();
+      const held = await attachBy("websocket", port, { record: { key, token: "ada" } });
+      const other = await attachBy(transport, port, { record: { attach: 2, key, token: "eve" } });
+      assert.ok(held.attached && other.attached);
+      assert.notEqual(other.attached.session, held.attached.session);
+      assert.deepEqual(
+        channels.map(({ attachment }) => attachment),
+        ["Bearer ada", "Bearer eve"],
+      );
+      channels[0]?.send("of ada");
+      assert.equal(await held.socket?.next(), "of ada");
+    }
+  });
+
   it("S07 has a secret that changes with each attach, and one that was replaced opens nothing", async (t) => {
     for (const transport of transports) {
       const { port } = await setSessions(t);
