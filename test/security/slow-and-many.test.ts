@@ -1,8 +1,17 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { afterEach, describe, it } from "node:test";
-import { type Channel, defaultLimits, defaultSessionLimits, type Limits, withChannel } from "../../src/index.ts";
+import {
+  type Channel,
+  createSessions,
+  defaultLimits,
+  defaultSessionLimits,
+  type Limits,
+  withChannel,
+} from "../../src/index.ts";
 import { setServer } from "../server/set-server.ts";
 import {
+  type AttachedRecord,
   attachRecord,
   credentialsOf,
   post,
@@ -10,12 +19,13 @@ import {
   SessionWebSocket,
 } from "../session-server/session-client.ts";
 import { setSessions } from "../session-server/set-sessions.ts";
-import { eventually, within } from "../support/expect.ts";
+import { deferred, eventually, within } from "../support/expect.ts";
+import * as frames from "../support/frames.ts";
 import { handshakeRequest } from "../support/handshake.ts";
 import { connectRaw, destroyOpenClients, type RawClient } from "../support/raw-client.ts";
 import { Recorder } from "../support/recorder.ts";
 import { guardAgainstUnhandled } from "../support/unhandled.ts";
-import { openWebSocket } from "../support/websocket-client.ts";
+import { openWebSocket, type RawWebSocket } from "../support/websocket-client.ts";
 import { attachBy, transports } from "./attach-by.ts";
 
 guardAgainstUnhandled();
@@ -170,6 +180,49 @@ describe("S17 connections", () => {
   });
 });
 
+describe("S18 a client that sends more than is handled", () => {
+  for (const kind of ["a channel", "a session"] as const) {
+    it(`S18 is not read any further, with 64 messages of ${kind} waiting, and nobody else waits for it`, async (t) => {
+      const { maxQueuedMessages, maxQueuedBytes, receiveStallTimeoutMs } = defaultLimits;
+      assert.deepEqual([maxQueuedMessages, maxQueuedBytes, receiveStallTimeoutMs], [64, 2 ** 20, 30_000]);
+      const gate = deferred();
+      const sessions = createSessions();
+      const received: unknown[] = [];
+      const take = (channel: Pick<Channel, "onReceive" | "send">): void =>
+        channel.onReceive(async (message) => {
+          received.push(message);
+          if (message === "slow") await gate.promise;
+          channel.send(message);
+        });
+      const { port } = await setServer(t, (request) =>
+        sessions.accepts(request) ? sessions.accept(request, take) : withChannel(request, take),
+      );
+      const open = async (): Promise<RawWebSocket> => {
+        if (kind === "a channel") return openWebSocket(port);
+        const { socket } = await attachBy("websocket", port);
+        assert.ok(socket);
+        return socket.socket;
+      };
+      const flooding = await open();
+      flooding.sendText("slow");
+      const burst = Buffer.concat(Array.from({ length: 500 }, () => frames.text(kibibyte)));
+      let isTaken = true;
+      for (let count = 0; count < 100 && isTaken; count += 1) isTaken = flooding.client.socket.write(burst);
+      assert.equal(isTaken, false);
+      const other = await open();
+      for (let count = 0; count < 20; count += 1) {
+        other.sendText("quick");
+        assert.equal(await other.nextMessage(), "quick");
+      }
+      // More than the system takes for a socket that is not read waits on the client's side.
+      assert.ok(flooding.client.socket.writableLength > 0);
+      assert.equal(received.filter((message) => message === kibibyte).length, 0);
+      gate.resolve();
+      await once(flooding.client.socket, "drain");
+    });
+  }
+});
+
 describe("S19 a client that does not read", () => {
   for (const kind of ["websocket", "http-streaming"] as const) {
     it(`S19 ends its own channel over ${kind} when 1 MiB waits for it, and takes nothing from another`, async (t) => {
@@ -284,5 +337,33 @@ describe("S20 what is kept for sessions", () => {
       assert.ok(sessions.size <= 50);
     }
     await log.waitFor("close", { count: 950 });
+  });
+});
+
+describe("S21 a client that resumes again and again", () => {
+  it("S21 with the oldest of its counts gets what is kept for it and no more, and is carried by the latest alone", async (t) => {
+    const { port, channels, sessions } = await setSessions(t);
+    const first = await attachBy("poll", port);
+    assert.ok(first.attached);
+    const [channel] = channels;
+    assert.ok(channel);
+    let sent = 0;
+    while (channel.bufferedAmount < 200_000) sent += channel.send(kibibyte) ? 1 : 0;
+    let credentials = credentialsOf(first.attached);
+    let last: RawClient = first.client;
+    for (let attach = 2; attach <= 100; attach += 1) {
+      const transport = transports[attach % transports.length] ?? "poll";
+      const { attached, client } = await attachBy(transport, port, { record: { attach, received: 0, ...credentials } });
+      assert.deepEqual([attached?.resumed, attached?.first], [true, 1]);
+      credentials = credentialsOf(attached as AttachedRecord);
+      last.destroy();
+      last = client;
+      assert.ok(channel.bufferedAmount <= defaultSessionLimits.maxReplayBytes);
+    }
+    assert.ok(sent <= 200);
+    assert.deepEqual([sessions.size, channels.length, channel.isOpen], [1, 1, true]);
+    const begunMs = performance.now();
+    assert.ok((await attachBy("poll", port)).attached);
+    assert.ok(performance.now() - begunMs < 500);
   });
 });
