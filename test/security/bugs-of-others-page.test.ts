@@ -9,9 +9,9 @@ guardAgainstUnhandled();
 const page = new EventTarget();
 Object.assign(globalThis, { addEventListener: page.addEventListener.bind(page) });
 
-describe("B19 a page that the browser keeps for later", () => {
+describe("B16 a page that the browser keeps for later", () => {
   for (const kind of ["websocket", "http-streaming", "long-polling"] as const) {
-    it(`B19 lets go of ${kind} when it is hidden, and resumes its session when it is shown again`, async (t) => {
+    it(`B16 lets go of ${kind} when it is hidden, and resumes its session when it is shown again`, async (t) => {
       const { proxy, sessions } = await setSite(t, {
         limits: { pollReturnMs: 200, pingIntervalMs: 300, pongTimeoutMs: 300 },
       });

@@ -268,8 +268,8 @@ describe("B14 a Close", () => {
   });
 });
 
-describe("B18 a client that ends its side and reads nothing", () => {
-  it("B18 holds no socket and no backlog: none stays in CLOSE_WAIT, whatever it carried", async (t) => {
+describe("B15 a client that ends its side and reads nothing", () => {
+  it("B15 holds no socket and no backlog: none stays in CLOSE_WAIT, whatever it carried", async (t) => {
     const { port, open, log } = await setChannels(t, { closeTimeoutMs: 200, lingerTimeoutMs: 200, idleTimeoutMs: 300 });
     for (let count = 0; count < 30; count += 1) {
       const { client, channel } = await open(kinds[count % kinds.length] ?? "websocket");
