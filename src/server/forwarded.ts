@@ -31,7 +31,7 @@ export function forwardedAddress(message: IncomingMessage, trustedHops: number):
 }
 
 /** The entry that the outermost trusted proxy wrote: counted from the right, since a client can write what is left of it. */
-export function trustedValue(message: IncomingMessage, field: string, trustedHops: number): string | undefined {
+function trustedValue(message: IncomingMessage, field: string, trustedHops: number): string | undefined {
   if (trustedHops === 0) return undefined;
   const value = message.headers[field];
   if (typeof value !== "string") return undefined;

@@ -1,4 +1,4 @@
-import { type AttachRecord } from "../../src/protocol/control-record.ts";
+import type { AttachRecord } from "../../src/protocol/control-record.ts";
 import {
   attachRecord,
   type AttachedRecord,

@@ -296,8 +296,8 @@ describe("S13 a batch", () => {
 
 describe("S14 header lines", () => {
   const endings = {
-    "2500 of them": `${Array.from({ length: 2500 }, (_, index) => `X-${index}: x\r\n`).join("")}`,
-    "101 of them": `${Array.from({ length: 101 }, (_, index) => `X-${index}: x\r\n`).join("")}`,
+    "2500 of them": manyLines(2500),
+    "101 of them": manyLines(101),
     "one of 16 KiB": `X: ${"x".repeat(16_000)}\r\n`,
     "64 KiB together": `X: ${"x".repeat(7000)}\r\n`.repeat(10),
   };
@@ -359,6 +359,10 @@ describe("S15 a header line that is named __proto__", () => {
     assert.equal(({} as Record<string, unknown>)["polluted"], undefined);
   });
 });
+
+function manyLines(count: number): string {
+  return Array.from({ length: count }, (_, index) => `X-${index}: x\r\n`).join("");
+}
 
 /** One by each transport. */
 function requests(): string[] {
