@@ -309,7 +309,8 @@ describe("B08 a user who changes while the client still dials for the one before
       let isChanged = false;
       const client = dial(t, `http://127.0.0.1:${port}/`, {
         transports: ["websocket", "http-streaming"],
-        fallbackDelayMs: 50,
+        // The WebSocket asks first.
+        fallbackDelayMs: 700,
         climbDelayMs: 100_000,
         reconnectDelayMs: 20,
         token: () => {
