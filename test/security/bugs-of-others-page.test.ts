@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { dial, received, setSite } from "../client/site.ts";
+import { within } from "../support/expect.ts";
 import { guardAgainstUnhandled } from "../support/unhandled.ts";
 
 guardAgainstUnhandled();
@@ -22,7 +23,7 @@ describe("B16 a page that the browser keeps for later", () => {
       );
       page.dispatchEvent(Object.assign(new Event("pagehide"), { persisted: true }));
       // A page with an open connection is not kept, or has it closed with 1006 when it is shown.
-      if (kind !== "long-polling") await left;
+      if (kind !== "long-polling") await within(2000, left, "the end of what carried it");
       [...sessions][0]?.send("meanwhile");
       page.dispatchEvent(Object.assign(new Event("pageshow"), { persisted: true }));
       const { args } = await client.log.waitFor("open", { count: 2 });

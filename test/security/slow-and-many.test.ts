@@ -182,7 +182,7 @@ describe("S17 connections", () => {
 
 describe("S18 a client that sends more than is handled", () => {
   for (const kind of ["a channel", "a session"] as const) {
-    it(`S18 is not read any further, with 64 messages of ${kind} waiting, and nobody else waits for it`, async (t) => {
+    it(`S18 is not read any further while as many messages of ${kind} wait as may, and nobody else waits for it`, async (t) => {
       const { maxQueuedMessages, maxQueuedBytes, receiveStallTimeoutMs } = defaultLimits;
       assert.deepEqual([maxQueuedMessages, maxQueuedBytes, receiveStallTimeoutMs], [64, 2 ** 20, 30_000]);
       const gate = deferred();
