@@ -41,7 +41,7 @@ export type SessionLimits = {
   readonly ackBytes: number;
   /** How long a message may stay without being acknowledged, in milliseconds. At it: it is acknowledged. */
   readonly ackDelayMs: number;
-  /** Silence of a client, in milliseconds; 0 turns pings off. At it: the client is pinged. */
+  /** Silence of a client, in milliseconds, or up to a fifth less; 0 turns pings off. At it: the client is pinged. */
   readonly pingIntervalMs: number;
   /** How long a ping may stay without anything in answer, in milliseconds. Over it: the transport ends with 4002. */
   readonly pongTimeoutMs: number;

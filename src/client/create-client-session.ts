@@ -9,9 +9,6 @@ import { mostBytesPerUnit } from "../protocol/utf-8.ts";
 import type { ClientEnd, ClientTransport, CreateClientSession } from "./client-session.ts";
 import { ackBytes, ackDelayMs, ackMessageBytes } from "./costs.ts";
 
-/** The server pings first, so that a link that works carries one ping and not two. */
-const pingSlackMs = 5000;
-
 export const createClientSession: CreateClientSession = (limits, createTimer, newKey, events, protocols) => {
   /** What is sent and not acknowledged: the first has the number behind `peerHas`. */
   const queue: { readonly item: Message | CloseRecord; readonly bytes: number }[] = [];
@@ -172,8 +169,10 @@ export const createClientSession: CreateClientSession = (limits, createTimer, ne
 
   /** The server is there, and asked again after a silence. */
   function heard({ pingIntervalMs, pongTimeoutMs }: AttachedRecord): void {
+    // The server pings first, so that a link that works carries one ping and not two; it is missed no later for that.
+    const halfMs = pongTimeoutMs / 2;
     // 0: never, but whoever was asked has answered.
-    pingTimer(pingIntervalMs + pingSlackMs, pingIntervalMs > 0 ? () => probe(pongTimeoutMs) : undefined);
+    pingTimer(pingIntervalMs + halfMs, pingIntervalMs > 0 ? () => probe(halfMs) : undefined);
   }
 
   function probe(timeoutMs: number): void {

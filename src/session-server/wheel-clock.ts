@@ -12,6 +12,9 @@ class Entry extends Waiter {
 /** A turn of the wheel takes so many beats; who waits for longer than that is filed again on the way. */
 const wheelBeats = 256;
 
+/** Steps of this share around a whole are spread evenly, however many there are: those of random ones come in heaps. */
+const goldenRatio = 0.618_033_988_75;
+
 /**
  * The time of all sessions, by one timer, which files who waits on a wheel. A timer for each would cost more memory.
  *
@@ -24,6 +27,7 @@ export class WheelClock implements WaiterClock {
   #beat = 0;
   #count = 0;
   #timer: NodeJS.Timeout | undefined;
+  #share = 0;
 
   /** @param shortestMs - the shortest time that is waited for: none is late by more than about a tenth of it */
   constructor(shortestMs: number) {
@@ -32,6 +36,12 @@ export class WheelClock implements WaiterClock {
 
   now(): number {
     return this.#beat * this.#beatMs;
+  }
+
+  /** None is so small that a beat makes up for it: an interval is then never longer than it was asked for. */
+  nextShare(): number {
+    this.#share = (this.#share + goldenRatio) % 1;
+    return 0.1 + 0.9 * this.#share;
   }
 
   after(delayMs: number, run: () => void): () => void {

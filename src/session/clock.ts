@@ -16,6 +16,8 @@ export abstract class Waiter {
 
 /** Time for those of whom there are many. */
 export type WaiterClock = Clock & {
+  /** A share, above 0 and up to 1, by which whoever waits for long is to wait less: those who begin together then do not end together. */
+  nextShare(): number;
   /** Calls `due` once, later. What waits already is to be forgotten first. */
   wait(waiter: Waiter, delayMs: number): void;
   forget(waiter: Waiter): void;

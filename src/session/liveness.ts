@@ -15,10 +15,14 @@ export type LivenessTimes = {
   readonly pongTimeoutMs: number;
 };
 
+/** Of the interval, so much may be left out: pings of many that fell silent together then do not come together. */
+const spread = 0.2;
+
 /** Finds a peer that is gone without a word. It waits once at a time, and a message does not touch that: it notes the time. */
 export class Liveness extends Waiter {
   readonly #clock: WaiterClock;
-  readonly #times: LivenessTimes;
+  readonly #pingIntervalMs: number;
+  readonly #pongTimeoutMs: number;
   readonly #watched: Watched;
   #heardAtMs = 0;
   /** What was heard last when it began to wait, or when it asked. */
@@ -29,7 +33,8 @@ export class Liveness extends Waiter {
   constructor(clock: WaiterClock, times: LivenessTimes, watched: Watched) {
     super();
     this.#clock = clock;
-    this.#times = times;
+    this.#pingIntervalMs = times.pingIntervalMs * (1 - spread * clock.nextShare());
+    this.#pongTimeoutMs = times.pongTimeoutMs;
     this.#watched = watched;
     this.start();
   }
@@ -77,15 +82,14 @@ export class Liveness extends Waiter {
   #ask(): void {
     this.#hasAsked = true;
     this.#sinceMs = this.#clock.now();
-    this.#clock.wait(this, this.#times.pongTimeoutMs);
+    this.#clock.wait(this, this.#pongTimeoutMs);
     this.#watched.ping();
   }
 
   #watch(): void {
-    const { pingIntervalMs } = this.#times;
-    if (pingIntervalMs === 0) return;
+    if (this.#pingIntervalMs === 0) return;
     this.#hasAsked = false;
     this.#sinceMs = this.#heardAtMs;
-    this.#clock.wait(this, Math.max(0, this.#heardAtMs + pingIntervalMs - this.#clock.now()));
+    this.#clock.wait(this, Math.max(0, this.#heardAtMs + this.#pingIntervalMs - this.#clock.now()));
   }
 }

@@ -179,7 +179,7 @@ describe("a client", () => {
     assert.deepEqual(client.attach().transport.last("attach").protocols, ["chat"]);
   });
 
-  it("pings five seconds after the server would have", () => {
+  it("pings five seconds after the server would have, and misses it no later than the server misses a client", () => {
     const client = new ScriptedClient();
     const first = client.attach();
     client.answer(first);
@@ -187,7 +187,9 @@ describe("a client", () => {
     assert.equal(first.transport.count("ping"), 0);
     client.clock.advance(1);
     assert.equal(first.transport.count("ping"), 1);
-    client.clock.advance(10_000);
+    client.clock.advance(4999);
+    assert.deepEqual(first.transport.detached, []);
+    client.clock.advance(1);
     assert.deepEqual(first.transport.detached, [4002]);
   });
 

@@ -66,6 +66,7 @@ export class VirtualClock implements Clock {
 export function waiterClock(clock: Clock): WaiterClock {
   const waiting = new Map<Waiter, () => void>();
   return {
+    nextShare: () => 0,
     now: () => clock.now(),
     after: (delayMs, run) => clock.after(delayMs, run),
     wait: (waiter, delayMs) => {
