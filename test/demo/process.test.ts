@@ -32,18 +32,20 @@ describe("the process of the demonstration", () => {
     });
   }
 
-  test("ends at once at the second signal, whoever has not answered yet", async () => {
-    const demo = await startDemo();
-    const { program } = demo;
-    // A handshake that never attaches: nobody answers a Close frame here.
-    const socket = await openWebSocket(demo.port, "/live?name=Ada", { protocols: ["channelkit.1"] });
-    program.process.kill("SIGINT");
-    await eventually(() => assert.match(program.output(), /Stopping/));
-    program.process.kill("SIGTERM");
-    assert.deepEqual(await within(1500, program.exited, "the end"), { code: 143, signal: null });
-    assert.doesNotMatch(program.output(), /Stopped/);
-    socket.client.destroy();
-  });
+  for (const first of ["SIGINT", "SIGTERM"] as const) {
+    test(`ends at once at the second signal, a SIGTERM behind a ${first}, whoever has not answered yet`, async () => {
+      const demo = await startDemo();
+      const { program } = demo;
+      // A handshake that never attaches: nobody answers a Close frame here.
+      const socket = await openWebSocket(demo.port, "/live?name=Ada", { protocols: ["channelkit.1"] });
+      program.process.kill(first);
+      await eventually(() => assert.match(program.output(), /Stopping/));
+      program.process.kill("SIGTERM");
+      assert.deepEqual(await within(1500, program.exited, "the end"), { code: 143, signal: null });
+      assert.doesNotMatch(program.output(), /Stopped/);
+      socket.client.destroy();
+    });
+  }
 
   test("says in one line that the port is taken", async () => {
     const other = createServer().listen(0, "127.0.0.1");
