@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, afterEach, before, describe, it } from "node:test";
 import { root } from "../architecture/source.ts";
+import { dial } from "../client/site.ts";
 import { runProgram, type RunningProgram } from "../support/child.ts";
 import { eventually } from "../support/expect.ts";
 import { connectRaw, destroyOpenClients } from "../support/raw-client.ts";
@@ -81,8 +82,10 @@ describe("the programs of the README do what it says", () => {
     assert.equal(await get("/later"), "at last");
   });
 
-  it("a channel that outlives its connection", async () => {
+  it("a channel that outlives its connection", async (t) => {
     await start(2);
+    const stranger = dial(t, `http://127.0.0.1:${port}`, { token: () => "secret-of-eve" });
+    assert.deepEqual((await stranger.log.waitFor("closed")).args, [{ state: "closed", code: 4501, reason: "denied" }]);
     await eventually(() => assert.match(program.output(), /^ada: hello$/m), { timeoutMs: 10_000 });
   });
 
