@@ -40,15 +40,8 @@ export const question = {
           { load: name, of: "session", figure: "rate", against: "socket.io", atLeast: bySocketIo(run) },
         ]),
     ),
-    ...idle.map(
-      ({ name }) =>
-        /** @type {import("../lib/question.js").Bar} */ ({
-          load: name,
-          of: "session",
-          figure: "resident",
-          against: "socket.io",
-          atMost: 0.5,
-        }),
+    .../** @type {import("../lib/question.js").Bar[]} */ (
+      idle.map(({ name }) => ({ load: name, of: "session", figure: "resident", against: "socket.io", atMost: 0.5 }))
     ),
   ],
 };

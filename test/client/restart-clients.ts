@@ -78,6 +78,7 @@ const shareOf = (index: number): number => (index * 0.618_033_988_75) % 1;
 /** Each says something every so often, none when another one does. */
 async function talk({ channel, report }: Client, pauseMs: number, share: number): Promise<void> {
   await delay(pauseMs * share);
+  // oxlint-disable-next-line no-unmodified-loop-condition -- an order sets it
   while (isTalking) {
     report.sent += 1;
     channel.send(`${report.name} ${report.sent}`);

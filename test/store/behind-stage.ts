@@ -14,7 +14,7 @@ import { Recorder } from "../support/recorder.ts";
 import { openWebSocket, type RawWebSocket } from "../support/websocket-client.ts";
 
 /** What fills up a client that does not read: each is as large as the soft limit. */
-export const filler = "x".repeat(64 * 1024);
+const filler = "x".repeat(64 * 1024);
 
 /** A group whose members read as a test lets them. */
 export class Stage {
