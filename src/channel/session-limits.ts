@@ -33,6 +33,16 @@ export type SessionLimits = {
    * name, all clients share one. Over it: the one from there that is left longest ends, status `overflow`; if none is, 4006.
    */
   readonly maxSessionsPerAddress: number;
+  /**
+   * New sessions from one address in a second, of IPv6 from one /64; ten times as many may come at once. Behind proxies that
+   * `trustProxy` does not name, all clients share one. Over it: 4006, at which the client comes back.
+   */
+  readonly maxNewSessionsPerAddress: number;
+  /**
+   * How often a session is attached to in a minute, over whatever transport; as many may come at once.
+   * Over it: the attach is refused with 4006, the session stays as it is, and the client comes back.
+   */
+  readonly maxAttachesPerMinute: number;
   /** Sessions that are over and of which it is known why. Over it: an attach to the oldest is told `expired`. */
   readonly maxEndedSessions: number;
   /** Messages that came and are not acknowledged. At it: they are acknowledged. */
@@ -91,6 +101,11 @@ export const defaultSessionLimits: SessionLimits = {
   maxSessionsPerOwner: 1000,
   // As many as there are connections by default, since all may come from one proxy; what those leave behind ends first.
   maxSessionsPerAddress: 20_000,
+  // All of one proxy's come at once when a server starts anew; 2000 is what a process gets done in a second.
+  maxNewSessionsPerAddress: 2000,
+  // A client dials three transports, and waits twice as long each time that all of them break at once: on the worst network
+  // of the tests it attaches about twice in a second at first.
+  maxAttachesPerMinute: 600,
   maxEndedSessions: 10_000,
   ackMessages: 64,
   // Half of `softBufferedBytes`, so that a sender that waits at that for room is always let go on.

@@ -104,7 +104,8 @@ export class SessionHost<User> {
       return new ChannelEvents(made, this, owner);
     };
     const address = addressBlock(ServedRequest.addressOf(asking.request));
-    const result = this.registry.attach({ record, owner, address, transport, protocols, opened });
+    const atMs = performance.now();
+    const result = this.registry.attach({ record, owner, address, transport, atMs, protocols, opened });
     if ("code" in result) {
       transport.turnAway(result);
       return;

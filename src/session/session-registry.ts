@@ -5,9 +5,11 @@ import type { SessionEvents, SessionOptions } from "./session-options.ts";
 import { EndedSessions } from "./ended-sessions.ts";
 import { GoneSessions } from "./gone-sessions.ts";
 import { busy, type Refusal, superseded, unknown } from "./refusal.ts";
+import { OpeningRates } from "./opening-rates.ts";
 import { ResumeSecret, type SecretTools } from "./resume-secret.ts";
 import { ServerSession, type SessionKeeper } from "./server-session.ts";
 import { SessionShares } from "./session-shares.ts";
+import { TokenBucket } from "./token-bucket.ts";
 import type { Transport } from "./transport.ts";
 
 /** What the sessions of one server share. */
@@ -24,6 +26,8 @@ export type AttachRequest<Item> = {
   /** Where it asks from, as sessions are counted; empty: not known. */
   readonly address?: string;
   readonly transport: Transport;
+  /** When, in milliseconds since any moment. Default: by the clock of the sessions, which may stand still while none waits. */
+  readonly atMs?: number;
   /** The subprotocols that the application speaks, the best first: a new session has the first of them that is offered. */
   readonly protocols?: readonly string[];
   /** A session begins: called if none is resumed, while the transport carries it. */
@@ -41,6 +45,8 @@ type Kept<Item, Hash> = {
   readonly secret: ResumeSecret<Hash>;
   /** Its client has used a secret: from then on the key, which never changes, opens nothing. */
   isProven: boolean;
+  /** How often it may be attached to again. Undefined: it never was. */
+  attaches: TokenBucket | undefined;
 };
 
 /** All sessions of a server: which one an attach gets, and how long each is kept. */
@@ -51,6 +57,7 @@ export class SessionRegistry<Item, Hash> {
   readonly #gone: GoneSessions<Item>;
   readonly #ofOwners: SessionShares<Item>;
   readonly #ofAddresses: SessionShares<Item>;
+  readonly #openingRates: OpeningRates;
   readonly #ended: EndedSessions;
   readonly #keeper: SessionKeeper<Item>;
 
@@ -60,6 +67,7 @@ export class SessionRegistry<Item, Hash> {
     this.#gone = new GoneSessions(limits, clock);
     this.#ofOwners = new SessionShares(limits.maxSessionsPerOwner);
     this.#ofAddresses = new SessionShares(limits.maxSessionsPerAddress);
+    this.#openingRates = new OpeningRates(limits.maxNewSessionsPerAddress, limits.maxSessions);
     this.#ended = new EndedSessions(limits.maxEndedSessions);
     this.#keeper = {
       gone: (session) => this.#isGone(session),
@@ -86,6 +94,7 @@ export class SessionRegistry<Item, Hash> {
     if (record.attach <= this.#highestAttachOf(record.session, named, owner)) return superseded;
     const reason = this.#whyNot(record, named, owner);
     if (named !== undefined && reason === undefined) {
+      if (!this.#mayAttachAgain(named, request)) return busy;
       named.isProven = true;
       return this.#attach(named, request, undefined);
     }
@@ -137,7 +146,8 @@ export class SessionRegistry<Item, Hash> {
     const highestAttach = opened?.session.highestAttach ?? this.#ended.byKey(key, request.owner)?.highestAttach ?? 0;
     if (attach <= highestAttach) return superseded;
     if (opened?.isProven === true) return unknown;
-    if (opened === undefined && !this.#makeRoom(request)) return busy;
+    const isAllowed = opened === undefined ? this.#makeRoom(request) : this.#mayAttachAgain(opened, request);
+    if (!isAllowed) return busy;
     const kept = opened ?? this.#create(key, request);
     // The client has nothing of this session yet, whatever it has of the one it named.
     const carrying = this.#attach(kept, request, { reason });
@@ -163,12 +173,19 @@ export class SessionRegistry<Item, Hash> {
     return session.isOver ? unknown : { session, attachment };
   }
 
+  #mayAttachAgain(kept: Kept<Item, Hash>, { atMs = this.#options.clock.now() }: AttachRequest<Item>): boolean {
+    const most = this.#options.limits.maxAttachesPerMinute;
+    kept.attaches ??= new TokenBucket(most, most / 60_000, atMs);
+    return kept.attaches.take(atMs);
+  }
+
   /** Ends a session that is left, if it takes that: of the one who asks first, who else could end those of all others. */
-  #makeRoom({ owner, address = "" }: AttachRequest<Item>): boolean {
+  #makeRoom({ owner, address = "", atMs = this.#options.clock.now() }: AttachRequest<Item>): boolean {
     const { maxSessions } = this.#options.limits;
     const isAbleTo = this.size < maxSessions || !this.#gone.isEmpty;
     // All three first: none may end for one who is refused all the same.
     if (!isAbleTo || !this.#ofOwners.canTake(owner) || !this.#ofAddresses.canTake(address)) return false;
+    if (!this.#openingRates.take(address, atMs)) return false;
     this.#ofOwners.makeRoom(owner);
     this.#ofAddresses.makeRoom(address);
     if (this.size >= maxSessions) this.#gone.dropLongest();
@@ -179,7 +196,8 @@ export class SessionRegistry<Item, Hash> {
     const protocol = protocols?.find((each) => record.protocols?.includes(each));
     const names = { id: this.#options.createId(), protocol };
     const session = new ServerSession<Item>(names, this.#keeper, this.#options);
-    const kept = { session, owner, address, key, secret: new ResumeSecret(this.#options.secrets), isProven: false };
+    const secret = new ResumeSecret(this.#options.secrets);
+    const kept = { session, owner, address, key, secret, isProven: false, attaches: undefined };
     this.#sessions.set(session.id, kept);
     this.#byKey.set(key, kept);
     this.#ofOwners.add(owner);

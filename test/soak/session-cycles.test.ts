@@ -33,7 +33,14 @@ test(name, { timeout: 400_000 }, async (t) => {
     authorize: () => opened,
     expiresAtMs: () => Date.now() + 3_600_000,
     // Nobody polls: a client is away as soon as a poll would have been answered and made again.
-    limits: { resumeWindowMs: 300, pollHoldMs: 300, pongTimeoutMs: 300, maxEndedSessions: 1000, maxSessions: count },
+    limits: {
+      resumeWindowMs: 300,
+      pollHoldMs: 300,
+      pongTimeoutMs: 300,
+      maxEndedSessions: 1000,
+      maxSessions: count,
+      maxNewSessionsPerAddress: count,
+    },
   });
   const { port, errors } = await setServer(t, (request) =>
     sessions.accept(request, (channel) => {
