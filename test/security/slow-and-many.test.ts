@@ -361,6 +361,8 @@ describe("S21 a client that resumes again and again", () => {
       assert.ok(channel.bufferedAmount <= defaultSessionLimits.maxReplayBytes);
     }
     assert.ok(sent <= 200);
+    // A copy of an earlier one carries nothing, though its secret is good.
+    assert.equal((await attachBy("poll", port, { record: { attach: 50, received: 0, ...credentials } })).code, 4001);
     assert.deepEqual([sessions.size, channels.length, channel.isOpen], [1, 1, true]);
     const begunMs = performance.now();
     assert.ok((await attachBy("poll", port)).attached);
