@@ -14,6 +14,7 @@ import {
   type AttachedRecord,
   attachRecord,
   credentialsOf,
+  isControl,
   post,
   SessionRequester,
   SessionWebSocket,
@@ -181,6 +182,34 @@ describe("S17 connections", () => {
 });
 
 describe("S18 a client that sends more than is handled", () => {
+  it("S18 is read as fast as maxMessagesPerSecond says, over every transport that it sends by, and nothing of it is lost", async (t) => {
+    assert.equal(defaultLimits.maxMessagesPerSecond, 20_000);
+    const count = 600;
+    const messages = Array.from({ length: count }, () => kibibyte);
+    for (const transport of transports) {
+      const { port, log } = await setSessions(t, {}, { limits: { maxMessagesPerSecond: 200 } });
+      const { attached, socket } = await attachBy(transport, port);
+      assert.ok(attached);
+      const begunMs = performance.now();
+      if (socket !== undefined) socket.send(...messages);
+      else {
+        const http = await SessionRequester.connect(port);
+        for (let first = 1; first <= count;) {
+          const send = { type: "send", attach: 1, first, received: 0 } as const;
+          const { records } = await http.ask([send, ...messages.slice(first - 1)], {
+            credentials: credentialsOf(attached),
+          });
+          const [ack] = records;
+          assert.ok(isControl(ack) && ack.type === "ack");
+          first = ack.received + 1;
+        }
+      }
+      await log.waitFor("message", { count, timeoutMs: 10_000 });
+      // As many as in a second may come at once, and as many as one read has are not held back.
+      assert.ok(performance.now() - begunMs > 500, transport);
+    }
+  });
+
   for (const kind of ["a channel", "a session"] as const) {
     it(`S18 is not read any further while as many messages of ${kind} wait as may, and nobody else waits for it`, async (t) => {
       const { maxQueuedMessages, maxQueuedBytes, receiveStallTimeoutMs } = defaultLimits;
