@@ -33,12 +33,12 @@ const ours =
   /^(after|bytes|detach|ended|events|finish|items?|limits|next|pause|released|settings|start|stop|wake|write)$/;
 
 /**
- * An order of functions that is compressed well, found by trying: 40 bytes less than in the order of the files. Brotli
- * finds again what is alike and close by. Names that are not here come last, so that nothing depends on it.
+ * An order of functions in which both files are compressed well, found by trying: 40 bytes less than in the order of the
+ * files. Brotli finds again what is alike and close by. Names that are not here come last, so that nothing depends on it.
  */
 const order = (
-  "missing encodeUtf8 readUtf8 misuse check connect addressOf holdLimitMs readControl now createTimer mayReturn isControl " +
-  "encodeRecord createHandler openHttp request randomKey openWebSocket isEmpty createLink"
+  "missing check misuse webSocketOf connect readUtf8 addressOf isEmpty encodeUtf8 holdLimitMs dataOf mayReturn settleSocket " +
+  "createHandler openHttp now encodeRecord isControl readControl createTimer openWebSocket randomKey createLink request isProtocolName"
 ).split(" ");
 
 /** @returns {Promise<void>} */
@@ -89,7 +89,16 @@ async function sorted(text) {
   const compressed = await minify(text, {
     module: true,
     ecma: 2020,
-    compress: { passes: 5, pure_getters: true, unsafe_arrows: true, unsafe_methods: true, keep_fargs: false },
+    compress: {
+      passes: 5,
+      pure_getters: true,
+      unsafe_arrows: true,
+      unsafe_methods: true,
+      keep_fargs: false,
+      // Shorter as text, and longer when it is compressed.
+      arrows: false,
+      sequences: false,
+    },
     mangle: false,
     format: /** @type {object} */ ({ ast: true, code: false }),
   });

@@ -151,7 +151,9 @@ export function createLine(settings: ClientSettings, protocols: readonly string[
       acknowledged: () => undefined,
       attached: ({ resumed }) => attached(resumed),
       released,
-      goaway: (afterMs) => ladder.leave(afterMs),
+      goaway(afterMs) {
+        ladder.leave(afterMs);
+      },
     },
     protocols.length > 0 ? protocols : undefined,
   );

@@ -13,6 +13,7 @@ import { createLadder } from "./ladder.ts";
 import { check } from "./misuse.ts";
 import { watchers, watchPlatform } from "./platform.ts";
 import { randomKey } from "./random.ts";
+import { asInProtocol } from "./read-control.ts";
 
 /** What a client sends: text, or bytes. They are not copied: do not change them after they were sent. */
 export type ClientData = string | ArrayBuffer | ArrayBufferView;
@@ -63,7 +64,7 @@ export type ClientChannel = {
   /**
    * Closes the channel, behind all that was sent: that is still delivered, for at most two minutes.
    *
-   * @param code - 1000 (default), or 3000 to 4999
+   * @param code - 1000 (default), 3000 to 3999, 4100 to 4499, or 4600 to 4999: those between are of the protocol
    * @param reason - at most 123 bytes of UTF-8
    * @returns true only for the call that closed it
    * @throws ChannelError `INVALID_ARGUMENT` for another code or a longer reason; the channel stays open
@@ -129,8 +130,12 @@ export function createChannel(settings: ClientSettings): ClientChannel {
       ladder.attached();
       tell({ state: "open", kind: ladder.kind, ...attached });
     },
-    released: (code, reason) => ladder.stop(code, reason),
-    goaway: (afterMs) => ladder.leave(afterMs),
+    released(code, reason) {
+      ladder.stop(code, reason);
+    },
+    goaway(afterMs) {
+      ladder.leave(afterMs);
+    },
   });
   const ladder = createLadder(settings, session, tell);
   watchPlatform(ladder);
@@ -157,8 +162,9 @@ export function createChannel(settings: ClientSettings): ClientChannel {
     },
     close(code = 1000, given: unknown = "") {
       const reason = String(given);
-      const isCode = code === 1000 || (Number.isInteger(code) && code >= 3000 && code < 5000);
-      check(isCode, "code", "1000, or 3000 to 4999", code);
+      // Those that are the application's.
+      const isCode = Number.isInteger(code) && /^(1000|3...|4[1-46-9]..)$/.test(`${code}`);
+      check(isCode, "code", asInProtocol, code);
       check(encodeUtf8(reason).length <= 123, "reason", "at most 123 bytes", reason);
       return session.close(code, reason);
     },

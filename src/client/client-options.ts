@@ -69,9 +69,9 @@ export function settle(url: string | URL, options: ConnectOptions): ClientSettin
     ...defaultClientLimits,
   };
   const address = addressOf(url);
-  check(address.startsWith("http"), "the URL", "http: or https: without a password", url);
+  check(address.startsWith("http"), "the URL", "http(s) without a password", url);
   for (const [name, value] of Object.entries(options)) {
-    check(Object.hasOwn(settings, name), `the option ${name}`, `one of ${Object.keys(settings).join()}`, value);
+    check(Object.hasOwn(settings, name), `the option ${name}`, `among ${Object.keys(settings).join()}`, value);
     if (value === undefined) continue;
     const type = typeof settings[name];
     check(type !== "number" || (typeof value === type && (value as number) > 0), name, "a number above 0", value);
@@ -81,7 +81,7 @@ export function settle(url: string | URL, options: ConnectOptions): ClientSettin
   }
   const transports = settings["transports"] as readonly ChannelKind[];
   const isList = transports?.[0] && transports.every?.((kind) => kinds.includes(kind));
-  check(isList, "transports", `some of ${kinds.join()}`, transports);
+  check(isList, "transports", `among ${kinds.join()}`, transports);
   settings["url"] = address;
   return settings as ClientSettings;
 }

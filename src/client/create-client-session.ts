@@ -63,7 +63,7 @@ export const createClientSession: CreateClientSession = (limits, createTimer, ne
     else if (number >= peerHas) {
       // None are new, if a new session was opened for what is closed already: nothing is to be said in that.
       forget(number - peerHas);
-      if (end && queue.length === 0) finish(end, 1000);
+      if (end && !queue.length) finish(end, 1000);
       else events.acknowledged();
     }
   }
@@ -172,7 +172,7 @@ export const createClientSession: CreateClientSession = (limits, createTimer, ne
     // The server pings first, so that a link that works carries one ping and not two; it is missed no later for that.
     const halfMs = pongTimeoutMs / 2;
     // 0: never, but whoever was asked has answered.
-    pingTimer(pingIntervalMs + halfMs, pingIntervalMs > 0 ? () => probe(halfMs) : undefined);
+    pingTimer(pingIntervalMs + halfMs, pingIntervalMs > 0 && (() => probe(halfMs)));
   }
 
   function probe(timeoutMs: number): void {
@@ -193,7 +193,7 @@ export const createClientSession: CreateClientSession = (limits, createTimer, ne
     if (!isControl(record)) {
       if (!end) events.message(record);
       // Started by what comes, and not at fixed times: browsers slow down timers of pages that are not seen.
-      if (unsaidBytes === 0 && !isOver) ackTimer(ackDelayMs, acknowledge);
+      if (!unsaidBytes && !isOver) ackTimer(ackDelayMs, acknowledge);
       unsaidBytes += ackMessageBytes + record.length * (typeof record === "string" ? mostBytesPerUnit : 1);
       if (unsaidBytes >= ackBytes) acknowledge();
       return;
@@ -247,7 +247,7 @@ export const createClientSession: CreateClientSession = (limits, createTimer, ne
       const isFull =
         queue.length >= limits.maxQueuedMessages ||
         bufferedBytes + bytes + messageOverheadBytes > limits.maxQueuedBytes;
-      if (end || (isFull && queue.length > 0)) return false;
+      if (end || (isFull && queue.length)) return false;
       push(message, bytes);
       carrier?.wake();
       return true;

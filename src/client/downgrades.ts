@@ -25,7 +25,7 @@ export function createDowngrades(settings: ClientSettings): Downgrades {
   const first = (): number => ((downgrade.untilMs as number) > now() ? (downgrade.level as number) : 0);
   const remember = (level: number): void => {
     // What works for longer is not remembered for longer: the best may work again.
-    if (first() === 0) downgrade.untilMs = now() + settings.downgradeMs;
+    if (!first()) downgrade.untilMs = now() + settings.downgradeMs;
     downgrade.level = level % transports.length;
   };
   return [first, remember];

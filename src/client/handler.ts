@@ -11,7 +11,7 @@ export type HandlerSlot<Told extends readonly unknown[]> = readonly [
 /** @param isLate - a handler that is set late is told what was told last; else what comes without one is dropped */
 export function createHandler<Told extends readonly unknown[]>(
   name: ErrorDetails["HANDLER_ALREADY_SET"]["handler"],
-  isLate = false,
+  isLate?: boolean,
 ): HandlerSlot<Told> {
   let handler: ((...told: Told) => unknown) | undefined;
   let last: Told | undefined;

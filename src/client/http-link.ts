@@ -48,7 +48,7 @@ export function openHttp(link: Link): void {
           bytes += record[1].length;
           if (bytes >= fullBodyBytes) break;
         }
-        if (body.length === 0 && !hasToSay) break;
+        if (!body.length && !hasToSay) break;
         hasToSay = false;
         body.unshift(...encodeRecord({ type: "send", attach: link.attach, first, received: session.takeReceived() }));
         // One that failed is made again as it was. Most often a connection was closed that had been idle.

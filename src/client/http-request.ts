@@ -24,7 +24,7 @@ export async function request(
   timer: Timer,
   signal: AbortSignal,
   body: BodyPart[],
-  isAttach = false,
+  isAttach?: boolean,
 ): Promise<string> {
   const { settings, session, mode } = link;
   const { fetch, headers } = settings;

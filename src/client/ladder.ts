@@ -75,10 +75,10 @@ export function createLadder(
     dialNext();
   }
 
-  function wake(isKept = false): void {
+  function wake(isKept?: boolean): void {
     isPaused = false;
     if (isKept) stop(1000, "");
-    else if (links.size === 0) dial();
+    else if (!links.size) dial();
     // The answer to a request says nothing of another one, which waits for what comes.
     else if (carrier?.mode) openBeside();
     else if (carrier) session.probe(probeTimeoutMs);
@@ -103,13 +103,13 @@ export function createLadder(
       if (code === silent && link.mode === "stream") remember(level + 1);
       carrier = undefined;
       next = level = transports.length;
-      if (links.size > 0) {
+      if (links.size) {
         // Most often it ended because the server has got the attach of another one, whose answer is on its way.
         next = first();
         dialLater();
         return;
       }
-    } else if (!carrier && code === superseded && links.size > 0) {
+    } else if (!carrier && code === superseded && links.size) {
       // Another one has answered an attach that was not the latest, and asks again: it gets as long as it took for that.
       for (const other of links) answerMs = now() - other.dialledAtMs;
       dialLater();
@@ -125,8 +125,8 @@ export function createLadder(
     // One at a time is tried beside what carries the session.
     if (isPaused || (carrier && links.size > 1)) return;
     if (next < level) dialNext();
-    else if (links.size === 0) wait();
-    else if (carrier && level > 0) climbLater();
+    else if (!links.size) wait();
+    else if (carrier && level) climbLater();
   }
 
   function dialNext(): void {
@@ -161,21 +161,23 @@ export function createLadder(
   }
 
   function wait(): void {
-    // Nothing is left but to say that it is closed. It is tried once, and not at all where nobody knows of the session.
-    const isTried = carriesSinceMs === 0;
-    if (attempt >= settings.maxAttempts || (isTried && !session.isOpen && session.unacknowledged === 1)) {
+    const isTried = !carriesSinceMs;
+    if (isTried && first()) {
+      // Whatever was remembered, it does not work either. Those that it left out belong to the attempt, too.
+      remember(0);
+      dial();
+    } else if (attempt >= settings.maxAttempts || (isTried && !session.isOpen && session.unacknowledged === 1)) {
+      // Nothing is left but to say that it is closed. It is tried once, and not at all where nobody knows of the session.
       session.fail(lost, lastCause);
-      return;
+    } else {
+      // Full jitter: clients that lost their server together do not come back together.
+      const retryInMs =
+        Math.min(settings.maxReconnectDelayMs, settings.reconnectDelayMs * 2 ** (attempt - 1)) * randomFraction();
+      tell({ state: "waiting", attempt, retryInMs, cause: lastCause });
+      attempt += 1;
+      carriesSinceMs = 0;
+      later(retryInMs, dial);
     }
-    // Whatever was remembered, it does not work either.
-    if (isTried) remember(0);
-    // Full jitter: clients that lost their server together do not come back together.
-    const retryInMs =
-      Math.min(settings.maxReconnectDelayMs, settings.reconnectDelayMs * 2 ** (attempt - 1)) * randomFraction();
-    tell({ state: "waiting", attempt, retryInMs, cause: lastCause });
-    attempt += 1;
-    carriesSinceMs = 0;
-    later(retryInMs, dial);
   }
 
   function climbLater(): void {
@@ -202,7 +204,7 @@ export function createLadder(
       answerMs = carriesSinceMs - carrier.dialledAtMs;
       next = level = transports.indexOf(kind);
       remember(level);
-      if (level === 0) climbMs = 0;
+      if (!level) climbMs = 0;
       note(kind, "carries");
       goOn();
     },

@@ -14,7 +14,7 @@ let tickedAtMs = 0;
 /** Tells a watcher what a page or a machine does to its connections, until it is no longer among the watchers. */
 export function watchPlatform(watcher: Watcher): void {
   watchers.add(watcher);
-  if (tickedAtMs === 0) listen();
+  if (!tickedAtMs) listen();
 }
 
 function listen(): void {

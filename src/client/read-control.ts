@@ -8,8 +8,14 @@ import { check } from "./misuse.ts";
 /** What bytes of a server have to be. */
 export const asInProtocol = "as in PROTOCOL.md";
 
-/** Members of records that are counts: by these a client numbers what it sends and takes, and sets its timers. */
-const counts = /^(attach|received|first|code)$|Ms$|Bytes$/;
+/** The members of a record that are counts: by these a client numbers what it sends and takes, and sets its timers. */
+function countsOf(type: string): readonly string[] {
+  if (type === "attached")
+    return "attach received first pingIntervalMs pongTimeoutMs pollHoldMs maxMessageBytes".split(" ");
+  if (type === "ack") return ["received"];
+  if (type === "goaway") return ["afterMs"];
+  return type === "close" || type === "detach" ? ["code"] : [];
+}
 
 /**
  * Reads a control record, and lets go of a transport over which something else came. Of what carries the session, that
@@ -17,12 +23,13 @@ const counts = /^(attach|received|first|code)$|Ms$|Bytes$/;
  */
 export function readControl(link: Link, text: string): ControlRecord | undefined {
   try {
-    // Last comes the record itself, under no name.
-    return JSON.parse(text, (name, value: SessionRecord & number) => {
-      const isCount = Number.isInteger(value) && value >= 0;
-      check(name ? isCount || !counts.test(name) : isControl(value), `record ${name}`, asInProtocol, value);
-      return value;
-    }) as ControlRecord;
+    const record = JSON.parse(text) as SessionRecord & Record<string, unknown>;
+    check(isControl(record), "record", asInProtocol, record);
+    for (const name of countsOf(record.type)) {
+      const value = record[name];
+      check(Number.isInteger(value) && (value as number) >= 0, `record ${name}`, asInProtocol, value);
+    }
+    return record;
   } catch (error) {
     link.detach(link.session.carrier === link ? fault : lost, String(error));
     return undefined;

@@ -43,7 +43,7 @@ export function createRecordReader(link: Link, take: (record: SessionRecord) => 
       take(record as SessionRecord);
     }
     // A large record is not kept beyond itself.
-    if (start > 0) held = held.slice(start, bytes);
+    if (start) held = held.slice(start, bytes);
     heldBytes = bytes - start;
   };
 }

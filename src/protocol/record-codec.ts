@@ -34,7 +34,8 @@ const header = /^([tbc])(0|[1-9]\d{0,9}):/;
 const beginningOfHeader = /^([tbc](0|[1-9]\d{0,9})?)?$/;
 export const mostHeaderBytes = 12;
 
-const nothing = new Uint8Array(0);
+// Pure, so that a bundle of the client, which has no use for it, leaves it out.
+const nothing = /* @__PURE__ */ new Uint8Array(0);
 
 /**
  * Reads the records of one body, whose bytes may come cut anywhere.

@@ -82,6 +82,24 @@ describe("a client that is offline", () => {
     assert.equal(channel.explain().filter(({ event }) => event === "dialled").length, 3);
   });
 
+  it("makes one attempt of all transports also where a downgrade is remembered", async (t) => {
+    const { proxy } = await setSite(t);
+    proxy.set({ type: "swallow-upgrade" });
+    await dial(t, proxy.url).log.waitFor("open");
+    proxy.set({ type: "refuse" });
+    const { log, channel } = dial(t, proxy.url, { maxAttempts: 1 });
+    await log.waitFor("close");
+    assert.deepEqual((await log.waitFor("connecting")).args[0], {
+      state: "connecting",
+      kind: "http-streaming",
+      attempt: 1,
+    });
+    const dialled = channel.explain().flatMap(({ kind, event }) => (event === "dialled" ? [kind] : []));
+    assert.deepEqual(new Set(dialled), new Set(["http-streaming", "long-polling", "websocket"]));
+    assert.deepEqual(log.of("waiting"), []);
+    assert.ok(log.of("connecting").every(({ args }) => (args[0] as { attempt: number }).attempt === 1));
+  });
+
   it("says that it is closed when it can, though it had failed to dial before", async (t) => {
     const { proxy, log } = await setSite(t);
     proxy.set({ type: "refuse" });
@@ -238,15 +256,15 @@ describe("misuse of a client", () => {
   const misuses: readonly [name: string, misuse: (as: (more: object) => object) => unknown, text: RegExp][] = [
     ["an address of another sort", () => connect("ftp://a/"), /the URL must be/],
     ["a relative address outside of a page", () => connect("/live"), /the URL must be/],
-    ["an option that is none", (as) => connect("http://a/", as({ transport: ["websocket"] })), /must be one of/],
+    ["an option that is none", (as) => connect("http://a/", as({ transport: ["websocket"] })), /must be among/],
     [
       "a transport that is none",
       (as) => connect("http://a/", as({ transports: ["carrier-pigeon"] })),
       /transports must be/,
     ],
     ["no transports", (as) => connect("http://a/", as({ transports: [] })), /transports must be/],
-    ["a member that all objects have", (as) => connect("http://a/", as({ toString: () => "" })), /must be one of/],
-    ["an address among the options", (as) => connect("http://a/", as({ url: "http://b/" })), /must be one of/],
+    ["a member that all objects have", (as) => connect("http://a/", as({ toString: () => "" })), /must be among/],
+    ["an address among the options", (as) => connect("http://a/", as({ url: "http://b/" })), /must be among/],
     ["a token that is none", (as) => connect("http://a/", as({ token: "t" })), /token must be a function/],
     ["a fetch that is none", (as) => connect("http://a/", as({ fetch: 1 })), /fetch must be a function/],
     ["a WebSocket that is none", (as) => connect("http://a/", as({ WebSocket: {} })), /WebSocket must be/],
@@ -273,7 +291,9 @@ describe("misuse of a client", () => {
     assert.throws(() => channel.send({ a: 1 } as unknown as string), invalid);
     assert.throws(() => channel.send(null as unknown as string), invalid);
     assert.throws(() => channel.send("x".repeat(1024 * 1024)), invalid);
-    assert.throws(() => channel.close(1005), invalid);
+    for (const code of [1005, 999, 2000, 4000, 4001, 4099, 4500, 4501, 4599, 5000, 4100.5, "4100"] as number[]) {
+      assert.throws(() => channel.close(code), { ...invalid, message: /code must be as in PROTOCOL\.md/ });
+    }
     assert.throws(() => channel.close(1000, "x".repeat(124)), invalid);
     assert.throws(() => channel.onReceive(() => undefined), { name: "ChannelError", code: "HANDLER_ALREADY_SET" });
     assert.ok(channel.send(new Uint16Array([1, 2]).subarray(1)));

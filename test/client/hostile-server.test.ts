@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { describe, it, type TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { inspect } from "node:util";
 import { type WebSocket, WebSocketServer } from "ws";
 import { createListeners, createSessions } from "../../src/index.ts";
 import type { AttachedRecord, AttachRecord, ControlRecord } from "../../src/protocol/control-record.ts";
@@ -230,7 +231,11 @@ describe("a client", () => {
     { maxMessageBytes: 1.5 },
   ];
   for (const part of answers) {
-    it(`leaves a transport whose answer has ${JSON.stringify(part)}`, async (t) => {
+    it(`leaves a transport whose answer has ${inspect(part)}`, async (t) => {
+    { type: "ack" },
+    { type: "goaway" },
+    { type: "close", reason: "" },
+    { type: "detach", reason: "" },
       const { url } = await setLiar(t, (attach, say) => say({ ...attachedTo(attach), ...part }));
       const { log } = dial(t, url, { transports: onlyWebSocket, reconnectDelayMs: 60_000 });
       assert.match(await causeOf(log), new RegExp(`^1006 ChannelError: record ${Object.keys(part)[0]} must be`));
@@ -261,6 +266,7 @@ describe("a client", () => {
     const { channel, log } = dial(t, proxy.url, { transports: ["http-streaming"], fetch: fetchWithout });
     for (let count = 1; count <= 20; count += 1) {
       channel.send(`${count}`);
+    { pongTimeoutMs: undefined },
       await log.waitFor("receive", { count });
     }
     assert.ok(signal !== undefined);
@@ -269,3 +275,31 @@ describe("a client", () => {
     assert.ok(length <= 3, `${length} listeners`);
   });
 });
+  const unknown = { waitMs: "soon", code: "x", attach: [], "": 0, more: { type: "ack", received: -1, code: null } };
+  const ofLaterVersions: readonly Readonly<Record<string, unknown>>[] = [
+    { type: "ack", received: 0, ...unknown },
+    { type: "ping", received: "all", afterMs: null, ...unknown },
+    { type: "notice", received: -1, afterMs: {}, ...unknown },
+    { type: "constructor", ...unknown },
+  ];
+  it("ignores fields that it does not know, of whatever type, and types of records", async (t) => {
+    const attached = (attach: AttachRecord) => ({ ...unknown, afterMs: "x", ...attachedTo(attach) });
+    const { server, url } = await setLiar(t, (attach, say) => {
+      for (const record of [attached(attach), ...ofLaterVersions]) say(record);
+      for (const socket of server.clients) socket.send("still here");
+    });
+    const stream = await setFront(t, {
+      request: (_asked, answer) => {
+        const records = [attached({ type: "attach", attach: 1, received: 0 }), ...ofLaterVersions];
+        const texts = records.map((record) => JSON.stringify(record));
+        answer.writeHead(200).write(`${texts.map((text) => `c${text.length}:${text}`).join("")}t10:still here`);
+        return true;
+      },
+    });
+    const clients = [dial(t, url, { transports: onlyWebSocket }), dial(t, stream, { transports: ["http-streaming"] })];
+    for (const { log } of clients) {
+      assert.deepEqual((await log.waitFor("receive")).args, ["still here"]);
+      assert.deepEqual(log.of("close"), []);
+    }
+  });
+

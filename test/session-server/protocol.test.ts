@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
 import { createSessions, MemoryChannelStore, withChannel } from "../../src/index.ts";
+import type { ControlRecord } from "../../src/protocol/control-record.ts";
 import { encodeRecord } from "../../src/protocol/record-codec.ts";
 import { setServer } from "../server/set-server.ts";
 import { connectRaw, destroyOpenClients } from "../support/raw-client.ts";
@@ -43,6 +44,30 @@ describe("a client of another version", () => {
     assert.equal(answer.status, 400);
     assert.equal(answer.response.header("channelkit-protocol"), "1");
     assert.deepEqual(answer.records, [{ type: "detach", code: 4502, reason: "1" }]);
+  });
+});
+
+describe("a client of a later version", () => {
+  it("is served as one of this: fields that are not known are ignored, of whatever type, and types of records", async (t) => {
+    const { port, log } = await setSessions(t);
+    const unknown = { waitMs: "soon", code: "x", holdMs: [], "": 0, more: { type: "ack", received: -1 } };
+    const later = (record: Readonly<Record<string, unknown>>): ControlRecord =>
+      ({ ...unknown, ...record }) as unknown as ControlRecord;
+    const socket = await SessionWebSocket.open(port);
+    await socket.attach(later(attachRecord(1)) as ReturnType<typeof attachRecord>);
+    socket.control(later({ type: "notice", received: -1 }));
+    socket.control(later({ type: "constructor" }));
+    socket.control(later({ type: "ack", received: 0, first: "x" }));
+    socket.send("over a WebSocket");
+    assert.equal(await socket.next(), "over a WebSocket");
+    const http = await SessionRequester.connect(port);
+    const { records } = await http.ask([later({ ...attachRecord(1), mode: "poll", holdMs: null })]);
+    const credentials = credentialsOf(attachedOf(records));
+    const sent = await http.ask([later({ type: "send", attach: 1, first: 1, received: 0 }), "over HTTP"], {
+      credentials,
+    });
+    assert.deepEqual(sent.records, [{ type: "ack", received: 1 }]);
+    assert.deepEqual(messagesOf(log), ["over a WebSocket", "over HTTP"]);
   });
 });
 

@@ -89,7 +89,7 @@ export function timersOf(clock: Clock): () => Timer {
     let cancel: (() => void) | undefined;
     return (delayMs = 0, run) => {
       cancel?.();
-      cancel = run && clock.after(delayMs, run);
+      cancel = run ? clock.after(delayMs, run) : undefined;
     };
   };
 }
