@@ -184,6 +184,39 @@ describe("a client", () => {
     });
   }
 
+  it("says why it waits where something in front refuses every transport, and tries again until it is told to stop", async (t) => {
+    const url = await setFront(t, {
+      request: (_asked, answer) => {
+        answer.writeHead(403, { "content-type": "text/html" }).end("<html>Forbidden</html>");
+        return true;
+      },
+      upgrade: (socket) => socket.close(1008, "forbidden"),
+    });
+    let asked = 0;
+    const options = { reconnectDelayMs: 5, token: () => `token ${(asked += 1)}` };
+    const { channel, log } = dial(t, url, options);
+    for (const { args } of [
+      await log.waitFor("waiting"),
+      await log.waitFor("waiting", { count: 3, timeoutMs: 5000 }),
+    ]) {
+      assert.match((args[0] as { readonly cause: string }).cause, /^1006 status 403/);
+    }
+    assert.ok(asked >= 6, `asked ${asked} times`);
+    assert.equal(channel.isOpen, true);
+    channel.close(3000, "log in again");
+    assert.deepEqual((await log.waitFor("close")).args, [
+      "client-close",
+      { code: 3000, reason: "log in again", wasClean: true },
+    ]);
+    const bounded = dial(t, url, { ...options, maxAttempts: 2 });
+    const [status, detail] = (await bounded.log.waitFor("close", { timeoutMs: 5000 })).args as [
+      string,
+      { reason: string },
+    ];
+    assert.equal(status, "abnormal");
+    assert.match(detail.reason, /^1006 status 403/);
+  });
+
   it("asks once where each answer is one to an attach that there never was", async (t) => {
     let attaches = 0;
     const { url } = await setLiar(t, (attach, say) => {
@@ -199,6 +232,10 @@ describe("a client", () => {
     ...[0.5, "1", -1, null].map((received) => ({ type: "ack", received })),
     { type: "goaway", afterMs: -1 },
     { type: "close", code: "4100", reason: "" },
+    { type: "ack" },
+    { type: "goaway" },
+    { type: "close", reason: "" },
+    { type: "detach", reason: "" },
     { received: 1 },
     [],
   ];
@@ -229,52 +266,16 @@ describe("a client", () => {
     { pingIntervalMs: "1" },
     { pollHoldMs: null },
     { maxMessageBytes: 1.5 },
+    { pongTimeoutMs: undefined },
   ];
   for (const part of answers) {
     it(`leaves a transport whose answer has ${inspect(part)}`, async (t) => {
-    { type: "ack" },
-    { type: "goaway" },
-    { type: "close", reason: "" },
-    { type: "detach", reason: "" },
       const { url } = await setLiar(t, (attach, say) => say({ ...attachedTo(attach), ...part }));
       const { log } = dial(t, url, { transports: onlyWebSocket, reconnectDelayMs: 60_000 });
       assert.match(await causeOf(log), new RegExp(`^1006 ChannelError: record ${Object.keys(part)[0]} must be`));
     });
   }
 
-  it("gives each attach its time, also over a transport that has taken some", async (t) => {
-    const { url } = await setLiar(t, (attach, say) => void delay(600).then(() => say(attachedTo(attach))));
-    // The poll is refused at once, and makes the first attach one that is not the latest: the second is answered at 1200 ms.
-    const { channel, log } = dial(t, url, {
-      transports: ["websocket", "long-polling"],
-      fallbackDelayMs: 50,
-      attachTimeoutMs: 1000,
-    });
-    await log.waitFor("open");
-    const dialled = channel.explain().flatMap(({ kind, event }) => (event === "dialled" ? [kind] : []));
-    assert.deepEqual(dialled, ["websocket", "long-polling"]);
-  });
-
-  it("leaves no listener on the signal of a link for each of its requests", async (t) => {
-    const { proxy } = await setSite(t);
-    let signal: AbortSignal | undefined;
-    // Without the signal, since fetch has listeners of its own there.
-    const fetchWithout: typeof fetch = (url, init = {}) => {
-      signal = init.signal ?? undefined;
-      return fetch(url, { ...init, signal: null });
-    };
-    const { channel, log } = dial(t, proxy.url, { transports: ["http-streaming"], fetch: fetchWithout });
-    for (let count = 1; count <= 20; count += 1) {
-      channel.send(`${count}`);
-    { pongTimeoutMs: undefined },
-      await log.waitFor("receive", { count });
-    }
-    assert.ok(signal !== undefined);
-    // That of the stream, of a send that may be under way, and of who counts tabs.
-    const { length } = getEventListeners(signal, "abort");
-    assert.ok(length <= 3, `${length} listeners`);
-  });
-});
   const unknown = { waitMs: "soon", code: "x", attach: [], "": 0, more: { type: "ack", received: -1, code: null } };
   const ofLaterVersions: readonly Readonly<Record<string, unknown>>[] = [
     { type: "ack", received: 0, ...unknown },
@@ -303,3 +304,35 @@ describe("a client", () => {
     }
   });
 
+  it("gives each attach its time, also over a transport that has taken some", async (t) => {
+    const { url } = await setLiar(t, (attach, say) => void delay(600).then(() => say(attachedTo(attach))));
+    // The poll is refused at once, and makes the first attach one that is not the latest: the second is answered at 1200 ms.
+    const { channel, log } = dial(t, url, {
+      transports: ["websocket", "long-polling"],
+      fallbackDelayMs: 50,
+      attachTimeoutMs: 1000,
+    });
+    await log.waitFor("open");
+    const dialled = channel.explain().flatMap(({ kind, event }) => (event === "dialled" ? [kind] : []));
+    assert.deepEqual(dialled, ["websocket", "long-polling"]);
+  });
+
+  it("leaves no listener on the signal of a link for each of its requests", async (t) => {
+    const { proxy } = await setSite(t);
+    let signal: AbortSignal | undefined;
+    // Without the signal, since fetch has listeners of its own there.
+    const fetchWithout: typeof fetch = (url, init = {}) => {
+      signal = init.signal ?? undefined;
+      return fetch(url, { ...init, signal: null });
+    };
+    const { channel, log } = dial(t, proxy.url, { transports: ["http-streaming"], fetch: fetchWithout });
+    for (let count = 1; count <= 20; count += 1) {
+      channel.send(`${count}`);
+      await log.waitFor("receive", { count });
+    }
+    assert.ok(signal !== undefined);
+    // That of the stream, of a send that may be under way, and of who counts tabs.
+    const { length } = getEventListeners(signal, "abort");
+    assert.ok(length <= 3, `${length} listeners`);
+  });
+});
