@@ -1,6 +1,12 @@
 import type { SessionLimits } from "../../src/channel/session-limits.ts";
-import { createSessions, type RequestHandler, type SessionChannel, type Sessions } from "../../src/index.ts";
-import { type Scope, setServer, type TestServer } from "../server/set-server.ts";
+import {
+  type ChannelError,
+  createSessions,
+  type RequestHandler,
+  type SessionChannel,
+  type Sessions,
+} from "../../src/index.ts";
+import { type Scope, setServer } from "../server/set-server.ts";
 
 /** Silence is noticed soon, and everything fits that is sent while nothing arrives. */
 const patientLimits = {
@@ -15,14 +21,15 @@ const patientLimits = {
   maxReplayMessages: 10_000,
 };
 
+type Stage = { readonly port: number; readonly errors: readonly ChannelError[] };
 type Opened = (channel: SessionChannel) => void;
 
 /** The server of any number of conversations. Each has a path of its own, by which its sessions come to it. */
 export class ConversationServer {
   readonly sessions: Sessions;
   readonly port: number;
-  /** What the server reported. */
-  readonly errors: TestServer["errors"];
+  /** What the server reported that is no fault of a client: of those a long run has a thousand, each with its stacks. */
+  readonly errors: readonly ChannelError[];
   readonly #conversations: Map<string, Opened>;
   #count = 0;
 
@@ -34,15 +41,20 @@ export class ConversationServer {
   ): Promise<ConversationServer> {
     const sessions = createSessions({ limits: { ...patientLimits, ...limits } });
     const conversations = new Map<string, Opened>();
-    const stage = await setServer(scope, (request) => {
+    const errors: ChannelError[] = [];
+    const onError = (error: ChannelError): void => {
+      if (error.code !== "PEER_FAULT") errors.push(error);
+    };
+    const handler: RequestHandler = (request) => {
       if (others !== undefined && !sessions.accepts(request)) return others(request);
       const opened = conversations.get(new URL(request.url).pathname);
       return opened === undefined ? new Response(null, { status: 404 }) : sessions.accept(request, opened);
-    });
-    return new ConversationServer(sessions, conversations, stage);
+    };
+    const { port } = await setServer(scope, handler, { onError });
+    return new ConversationServer(sessions, conversations, { port, errors });
   }
 
-  private constructor(sessions: Sessions, conversations: Map<string, Opened>, { port, errors }: TestServer) {
+  private constructor(sessions: Sessions, conversations: Map<string, Opened>, { port, errors }: Stage) {
     this.sessions = sessions;
     this.port = port;
     this.errors = errors;

@@ -53,7 +53,7 @@ type Client = {
 const dialledAtOnce = 50;
 
 let clients: Client[] = [];
-let isTalking = true;
+const talking = new AbortController();
 const lag = monitorEventLoopDelay();
 
 function dial(url: string, kind: ChannelKind, name: string): Client {
@@ -78,8 +78,7 @@ const shareOf = (index: number): number => (index * 0.618_033_988_75) % 1;
 /** Each says something every so often, none when another one does. */
 async function talk({ channel, report }: Client, pauseMs: number, share: number): Promise<void> {
   await delay(pauseMs * share);
-  // oxlint-disable-next-line no-unmodified-loop-condition -- an order sets it
-  while (isTalking) {
+  while (!talking.signal.aborted) {
     report.sent += 1;
     channel.send(`${report.name} ${report.sent}`);
     await delay(pauseMs);
@@ -99,7 +98,7 @@ async function connectAll({ url, clients: kinds, pauseMs }: Extract<Order, { typ
 
 /** Whatever waits for a server has arrived before it tells, and the answers to that come within the time given. */
 async function finish(): Promise<void> {
-  isTalking = false;
+  talking.abort();
   const lateMs = lag.max / 1e6;
   for (const { channel } of clients) while (channel.bufferedAmount > 0) await delay(50);
   // All are answered by then: the answer to a message comes with the ack of it, or close behind.

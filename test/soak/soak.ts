@@ -41,8 +41,11 @@ export type SoakOptions = {
 const talkers = 4;
 const visitors = 8;
 const stallers = 4;
-/** A process that is short of time must not be taken for a client that is gone. */
-const limits = { pingIntervalMs: 500, pongTimeoutMs: 4000 };
+/**
+ * A process that is short of time must not be taken for a client that is gone. What is remembered of sessions that are over
+ * is full soon: up to its bound it grows.
+ */
+const limits = { pingIntervalMs: 500, pongTimeoutMs: 4000, maxEndedSessions: 100 };
 const patienceMs = 60_000;
 const broadcastIntervalMs = 20;
 const sampleIntervalMs = 2000;
@@ -78,14 +81,8 @@ export async function soak({ seconds, seed, report }: SoakOptions): Promise<Soak
       return count;
     };
     const samples: Sample[] = [];
-    const faults: string[] = [];
-    // Not kept: the stack of an error holds the connection that it is of until it is read.
-    const takeFaults = (): void => {
-      for (const error of server.errors.splice(0)) if (error.code !== "PEER_FAULT") faults.push(String(error));
-    };
     const sample = async (): Promise<void> => {
       await delay(sampleIntervalMs);
-      takeFaults();
       const heapBytes = await heapUsedAfterGarbageCollection();
       const held = { sessions: server.sessions.size, members: store.size("group"), descriptors: openDescriptors() };
       const taken = { atSeconds: passedSeconds(), heapBytes, residentBytes: residentBytes(), ...held };
@@ -111,7 +108,7 @@ export async function soak({ seconds, seed, report }: SoakOptions): Promise<Soak
     ]);
     clearInterval(timer);
     await eventually(() => expectNothingHeld(server, store.size("group"), descriptorsBefore), { timeoutMs: 30_000 });
-    takeFaults();
+    const faults = server.errors.map(String);
     result = { samples, conversations, visits, broadcasts, ends, faults };
   });
   if (result === undefined) throw new Error("the run has no result");
