@@ -44,7 +44,8 @@ function take(channel) {
         // The next result is made when the client has room for it.
         await channel.drained();
       },
-      close: (code, reason) => void channel.close(code, reason),
+      // Its internal error, 4500, is a code of the protocol of sessions: RFC 6455 has one of its own for that.
+      close: (code, reason) => void channel.close(code === 4500 ? 1011 : code, reason),
       onMessage: (received) => channel.onReceive((message) => received(String(message))),
     },
     { channel },

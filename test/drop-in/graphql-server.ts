@@ -29,7 +29,8 @@ export function serveGraphql(channel: SessionChannel): void {
         channel.send(text);
         await channel.drained();
       },
-      close: (code, reason) => void channel.close(code, reason),
+      // Its internal error, 4500, is a code of the protocol of sessions: RFC 6455 has one of its own for that.
+      close: (code, reason) => void channel.close(code === 4500 ? 1011 : code, reason),
       onMessage: (take) => channel.onReceive((message) => take(String(message))),
     },
     { channel },
