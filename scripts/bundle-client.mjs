@@ -37,8 +37,8 @@ const ours =
  * files. Brotli finds again what is alike and close by. Names that are not here come last, so that nothing depends on it.
  */
 const order = (
-  "missing check misuse webSocketOf connect readUtf8 addressOf isEmpty encodeUtf8 holdLimitMs dataOf mayReturn settleSocket " +
-  "createHandler openHttp now encodeRecord isControl readControl createTimer openWebSocket randomKey createLink request isProtocolName"
+  "missing misuse check webSocketOf connect isEmpty readUtf8 encodeUtf8 settleSocket createHandler addressOf " +
+  "mayReturn holdLimitMs openHttp dataOf encodeRecord now isControl readControl createTimer openWebSocket randomKey createLink request isProtocolName"
 ).split(" ");
 
 /** @returns {Promise<void>} */
