@@ -10,8 +10,9 @@ export type Scale<Item> = { bytesOf(item: Item): number };
 /**
  * What was sent and is not acknowledged, by number.
  *
- * The size of an item is asked for again when it is forgotten. Kept beside it, it takes as much as the item does here, and in
- * a broadcast to many each of them has left the cache of the processor when its turn comes.
+ * The size of an item is asked for again when it is forgotten, but for text, which had to be gone through. Kept beside it, it
+ * takes as much as the item does here, and in a broadcast to many each of them has left the cache of the processor when its
+ * turn comes.
  *
  * A ring: each item is written once and forgotten in place. A list that is cut at its head would be copied again and
  * again, at the pace of the acks.
@@ -19,6 +20,8 @@ export type Scale<Item> = { bytesOf(item: Item): number };
 export class ReplayBuffer<Item> {
   /** Their length is a power of two, or none while nothing was ever held. */
   #items: (Item | undefined)[] = none;
+  /** As long as the items, once there was text among them. */
+  #textBytes: number[] = none;
   #first = 1;
   #next = 1;
   #bytes = 0;
@@ -44,7 +47,9 @@ export class ReplayBuffer<Item> {
   /** @param bytes - as the scale says */
   push(item: Item, bytes: number): void {
     if (this.count === this.#items.length) this.#resize(Math.max(smallestCapacity, 2 * this.#items.length));
-    this.#items[this.#indexOf(this.#next)] = item;
+    const index = this.#indexOf(this.#next);
+    this.#items[index] = item;
+    if (typeof item === "string") this.#noteText(index, bytes);
     this.#next += 1;
     this.#bytes += bytes;
   }
@@ -70,7 +75,8 @@ export class ReplayBuffer<Item> {
     for (; this.#first < end; this.#first += 1) {
       const index = this.#indexOf(this.#first);
       const item = this.#items[index];
-      if (item !== undefined) this.#bytes -= scale.bytesOf(item);
+      if (typeof item === "string") this.#bytes -= this.#textBytes[index] ?? 0;
+      else if (item !== undefined) this.#bytes -= scale.bytesOf(item);
       this.#items[index] = undefined;
     }
     if (this.count === 0 && this.#items.length > largestIdleCapacity) this.#resize(0);
@@ -80,10 +86,20 @@ export class ReplayBuffer<Item> {
     return number & (this.#items.length - 1);
   }
 
+  #noteText(index: number, bytes: number): void {
+    if (this.#textBytes.length === 0) this.#textBytes = Array.from({ length: this.#items.length }, () => 0);
+    this.#textBytes[index] = bytes;
+  }
+
   #resize(capacity: number): void {
     const items = Array.from<Item | undefined>({ length: capacity });
-    for (let number = this.#first; number < this.#next; number++)
-      items[number % capacity] = this.#items[this.#indexOf(number)];
+    const textBytes = this.#textBytes.length === 0 ? none : Array.from({ length: capacity }, () => 0);
+    for (let number = this.#first; number < this.#next; number++) {
+      const from = this.#indexOf(number);
+      items[number % capacity] = this.#items[from];
+      if (textBytes.length > 0) textBytes[number % capacity] = this.#textBytes[from] ?? 0;
+    }
     this.#items = items;
+    this.#textBytes = textBytes;
   }
 }
