@@ -165,7 +165,9 @@ export class Exchange {
   abort(): void {
     if (this.#phase === "finished") return;
     this.#phase = "finished";
-    this.#outbox?.flush();
+    // What stands behind bytes that the socket has not taken would not leave any more; it only tells each piece so, by an error.
+    if (this.socket.writableLength === 0) this.#outbox?.flush();
+    else this.#outbox?.clear();
     this.socket.destroy();
   }
 

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
-import { setTimeout as delay } from "node:timers/promises";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import type { Socket } from "node:net";
+import { setImmediate as nextTurn, setTimeout as delay } from "node:timers/promises";
 import { test } from "node:test";
 import type { RawClient } from "../support/raw-client.ts";
 import { expectReusable, get, get10, parkOne, setStage } from "./stage.ts";
@@ -68,4 +70,20 @@ test("a client that stops reading an answer to Connection: close is cut when not
   client.resume();
   await client.waitForEnd();
   assert.ok(client.received.length < bodyBytes);
+});
+
+test("a stream that is cut since too much waits hands its socket nothing of that [C127]", async (t) => {
+  const sockets: Socket[] = [];
+  const note = (event: unknown): void => void sockets.push((event as { readonly socket: Socket }).socket);
+  subscribe("net.server.socket", note);
+  t.after(() => unsubscribe("net.server.socket", note));
+  const stage = await setStage(t);
+  const { client, channel } = await parkOne(stage);
+  const [socket] = sockets;
+  assert.ok(socket !== undefined);
+  client.pause();
+  // Few in a turn: what one turn has more than the socket takes is handed over to it.
+  while (channel.send("x".repeat(1024), { close: false })) await nextTurn();
+  const left = socket.writableLength;
+  assert.ok(left > 0 && left < 128 * 1024, `${left} bytes were left in the socket`);
 });
