@@ -39,7 +39,7 @@ export {
   type SessionsOptions,
 } from "./session-server/create-sessions.ts";
 export type { PresenceHandler } from "./session-server/presence.ts";
-export type { SessionChannel, UseSession } from "./session-server/server-session-channel.ts";
+export type { SessionChannel, UseSession } from "./session-server/session-channel.ts";
 export type { HandshakeOptions } from "./websocket/handshake.ts";
 export type { Batch } from "./store/format.ts";
 export { MemoryChannelStore } from "./store/memory-channel-store.ts";

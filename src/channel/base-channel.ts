@@ -234,7 +234,7 @@ export abstract class BaseChannel implements Channel {
 
   protected handlePing(data: Uint8Array): void {
     const handler = this.#pingHandler;
-    if (handler !== undefined && this.#isOpen) this.#call("onPing", () => handler(data));
+    if (handler !== undefined && this.#isOpen) callHandler(this, "onPing", () => handler(data));
   }
 
   /** Reports what a function of the application threw. */
@@ -294,10 +294,6 @@ export abstract class BaseChannel implements Channel {
   #callCloseHandler(): void {
     const [handler, closed] = [this.#closeHandler, this.#closed];
     if (handler !== undefined && closed !== undefined)
-      this.#call("onClose", () => handler(closed.status, closed.detail));
-  }
-
-  #call(name: HandlerName, run: () => unknown): void {
-    callHandler(run, (cause) => this.handlerFailed(name, cause));
+      callHandler(this, "onClose", () => handler(closed.status, closed.detail));
   }
 }

@@ -12,7 +12,7 @@ import { channelUnavailable } from "../server/opening.ts";
 import { containListener } from "../server/report.ts";
 import { ServedRequest } from "../server/served-request.ts";
 import type { Authorize } from "./admission.ts";
-import type { SessionChannel, UseSession } from "./server-session-channel.ts";
+import type { SessionChannel, UseSession } from "./session-channel.ts";
 import { checkCloseCode } from "./check-close-code.ts";
 import { answerPreflight, isPreflight } from "./cross-origin.ts";
 import { plainAnswer } from "./plain-answers.ts";

@@ -17,7 +17,8 @@ import { Expiries } from "./expiries.ts";
 import { Admission, type Admitted, type Authorize } from "./admission.ts";
 import { type Item, sizeOf } from "./item.ts";
 import { OwnedChannels } from "./owned-channels.ts";
-import { ServerSessionChannel, type SessionTerms, type UseSession } from "./server-session-channel.ts";
+import { ServerSessionChannel } from "./server-session-channel.ts";
+import type { SessionTerms, UseSession } from "./session-channel.ts";
 import type { ServerTransport } from "./server-transport.ts";
 import { WheelClock } from "./wheel-clock.ts";
 

@@ -16,7 +16,7 @@ import { HttpTransport } from "./http-transport.ts";
 import { recordOf } from "./item.ts";
 import { PollTransport } from "./poll-transport.ts";
 import { credentialsOf, readRecords, type RequestRecords, type WholeMessage } from "./request-records.ts";
-import type { SessionTerms } from "./server-session-channel.ts";
+import type { SessionTerms } from "./session-channel.ts";
 import type { Asking as AskingTransport, SessionHost } from "./session-host.ts";
 import { SessionResponse } from "./session-response.ts";
 import { StreamTransport } from "./stream-transport.ts";

@@ -19,7 +19,7 @@ import { appendEscaped } from "../websocket/append-message.ts";
 import { WebSocketChannel } from "../websocket/websocket-channel.ts";
 import { countControl } from "./count-control.ts";
 import type { Item } from "./item.ts";
-import type { SessionTerms } from "./server-session-channel.ts";
+import type { SessionTerms } from "./session-channel.ts";
 import type { Intake, ServerTransport } from "./server-transport.ts";
 import { SharedRun } from "./shared-run.ts";
 

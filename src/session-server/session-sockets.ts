@@ -14,7 +14,7 @@ import type { WebSocketOptions } from "../websocket/websocket-options.ts";
 import type { Admitted } from "./admission.ts";
 import { Derived } from "./derived.ts";
 import { noSubprotocol } from "./plain-answers.ts";
-import type { SessionTerms } from "./server-session-channel.ts";
+import type { SessionTerms } from "./session-channel.ts";
 import type { SessionHost } from "./session-host.ts";
 import { SessionSocket, type SocketOwner } from "./session-socket.ts";
 

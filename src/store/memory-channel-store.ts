@@ -201,11 +201,7 @@ export class MemoryChannelStore<Attachment = undefined> {
       return false;
     }
     const { onDrop } = policy;
-    if (onDrop !== undefined)
-      callHandler(
-        () => onDrop(channel),
-        (cause) => channel.handlerFailed("onDrop", cause),
-      );
+    if (onDrop !== undefined) callHandler(channel, "onDrop", () => onDrop(channel));
     return onDrop === undefined;
   }
 
