@@ -17,6 +17,7 @@ export {
   defaultStoreLimits,
   type HistoryLimits,
   type Limits,
+  type StoreLimits,
   turnBudgetMs,
 } from "./channel/limits.ts";
 export type { Message } from "./channel/message.ts";

@@ -172,7 +172,7 @@ export const mostRecordsPerRequest = 4096;
 export type StoreLimits = {
   /** Groups that one channel is in. Over it: `add` throws `TOO_MANY_GROUPS`, and the channel stays in those it is in. */
   readonly maxGroupsPerChannel: number;
-  /** Longest name of a group, in UTF-16 units. Over it: `add`, `broadcast`, `close` and `position` throw `INVALID_ARGUMENT`. */
+  /** Longest name of a group, in UTF-16 units. Over it: `add`, `broadcast` and `position` throw `INVALID_ARGUMENT`. */
   readonly maxGroupNameLength: number;
 };
 
@@ -183,6 +183,7 @@ export const defaultStoreLimits: StoreLimits = {
   // Names often hold what clients say. Centrifugo takes 255; one that holds a URL is longer.
   maxGroupNameLength: 1024,
 };
+
 /** Messages that wait, the newest of each key, for a member of groups that is behind. Over it: it closes, status `overflow`. */
 export const maxNewestKeys = 1024;
 

@@ -6,6 +6,7 @@ import {
   defaultStoreLimits,
   isChannelError,
   MemoryChannelStore,
+  type StoreLimits,
   type StoreOptions,
   withChannel,
 } from "../../src/index.ts";
@@ -91,7 +92,8 @@ for (const history of [false, true]) {
 
   describe(`a name of a group in ${where}`, () => {
     it("is bounded in length, also that of one which nobody is in", async (t) => {
-      const { store, port } = await setFollowers(t, { history, limits: { maxGroupNameLength: 5 } });
+      const limits: Partial<StoreLimits> = { maxGroupNameLength: 5 };
+      const { store, port } = await setFollowers(t, { history, limits });
       const socket = await openWebSocket(port);
       assert.deepEqual(await ask(socket, "12345", "123456"), ["joined", "INVALID_ARGUMENT"]);
       for (const call of [() => store.broadcast("123456", 1), () => store.position("123456")]) {
