@@ -35,8 +35,12 @@ export class MessageRate {
     this.#paced = paced;
   }
 
-  /** Nothing more should be read of it. */
+  /** Nothing more should be read of it: from when it was too fast until `release` says that it may go on, and not in between. */
   get isHeld(): boolean {
+    return held.has(this) && this.#paced.isOpen;
+  }
+
+  get #isTooFast(): boolean {
     return this.#balance <= 0 && this.#paced.isOpen;
   }
 
@@ -45,7 +49,7 @@ export class MessageRate {
     this.#earn();
     this.#balance -= count - this.#count;
     this.#count = count;
-    if (this.isHeld && !held.has(this)) {
+    if (this.#isTooFast && !held.has(this)) {
       hold(this);
       this.#paced.adjustReading();
     }
@@ -56,7 +60,7 @@ export class MessageRate {
   /** Lets it go on if it was held for long enough. */
   release(): void {
     this.#earn();
-    if (this.isHeld) return;
+    if (this.#isTooFast) return;
     held.delete(this);
     this.#paced.adjustReading();
   }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, describe, it, type TestContext } from "node:test";
+import { MessageRate } from "../../src/channel/message-rate.ts";
 import { type Channel, createSessions, type Limits, withChannel } from "../../src/index.ts";
 import {
   attachRecord,
@@ -131,6 +132,21 @@ describe("a client that is held for its rate", () => {
     await socket.expectClose(1000);
     socket.sendClose(1000);
     assert.equal(await socket.waitForEnd({ timeoutMs: 500 }), "fin");
+  });
+
+  it("is held until it is let go on, and no less while what was read before takes its time", async () => {
+    const told: boolean[] = [];
+    const rate = new MessageRate(1000, { isOpen: true, adjustReading: () => void told.push(rate.isHeld) });
+    rate.came(2001);
+    assert.deepEqual(told, [true]);
+    // A handler that takes as long as is needed to be within the rate again, in the same turn.
+    const untilMs = performance.now() + 100;
+    while (performance.now() < untilMs);
+    rate.came(2002);
+    assert.equal(rate.isHeld, true);
+    rate.came(2300);
+    assert.deepEqual(told, [true]);
+    await eventually(() => assert.deepEqual(told, [true, false]));
   });
 
   it("is held for pings, too", async (t) => {
