@@ -44,9 +44,9 @@ export type Limits = {
    */
   readonly maxBufferedBytes: number;
   /**
-   * Bytes that wait for all clients of a server together, but those of answers that are complete. Over it: the channel for
-   * which the most wait closes with status `overflow`, and its connection is cut, one after the other, until it is no more; a
-   * session stays.
+   * Bytes that wait for the network in all channels of a server together, of a session those that its transport has taken.
+   * Answers that are complete, and a `Response` that streams, do not count. Over it: the channel for which the most wait
+   * closes with status `overflow`, and its connection is cut, one after the other, until it is no more; a session stays.
    */
   readonly maxTotalBufferedBytes: number;
   /** Messages that wait for a slow receive handler. At it: reading pauses, so that the client waits. */
@@ -54,8 +54,8 @@ export type Limits = {
   /** Bytes of messages that wait for a slow receive handler. At it: reading pauses. */
   readonly maxQueuedBytes: number;
   /**
-   * Messages from a client in a second, of a session by whatever transport; frames where a message is several, and pings
-   * among them. As many more may come at once. Over it: reading pauses until the client is within it again; nothing is lost.
+   * Messages from a client in a second, of a session by whatever transport. Over a WebSocket frames count, with those of pings
+   * and of a session's acks, and messages where it compresses. As many more may come at once. Over it: reading pauses until the client is within it again; nothing is lost.
    */
   readonly maxMessagesPerSecond: number;
   /**

@@ -55,7 +55,7 @@ export type SessionLimits = {
   readonly pingIntervalMs: number;
   /** How long a ping may stay without anything in answer, in milliseconds. Over it: the transport ends with 4002. */
   readonly pongTimeoutMs: number;
-  /** How long a poll is held, in milliseconds. At it: it is answered without a message. */
+  /** How long a poll is held, in milliseconds, or up to a fifth less. At it: it is answered without a message. */
   readonly pollHoldMs: number;
   /**
    * How long a client that has left a poll before its answer, or the attach that it polls with, may be without another
@@ -73,7 +73,7 @@ export type SessionLimits = {
   /** How long a WebSocket may take until it attaches, in milliseconds. Over it: it ends with 4007. */
   readonly attachTimeoutMs: number;
   /**
-   * Attaches whose `authorize` has not answered, those of clients that have left meanwhile among them.
+   * Attaches that wait for `authorize`, each for `authorizeTimeoutMs`, those of clients that have left meanwhile among them.
    * Over it: the attach is refused with 4006, `authorize` is not asked, and the client comes back.
    */
   readonly maxPendingAttaches: number;
