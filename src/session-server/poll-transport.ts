@@ -107,6 +107,7 @@ export class PollTransport extends HttpTransport implements Flushable {
   /** The poll is held until its time, and the answer says to attach at once: any next poll has to go elsewhere. */
   moveAfter(delayMs: number): void {
     this.#move = "later";
+    clearTimeout(this.#moving);
     // Not by the clock of sessions, whose beats would bundle those that are to come apart.
     this.#moving = setTimeout(() => {
       this.#move = "now";

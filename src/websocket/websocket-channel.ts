@@ -176,7 +176,7 @@ export class WebSocketChannel extends BaseChannel implements Watched, MailboxLis
     this.adjustReading();
   }
 
-  /** Nobody else pauses or resumes the socket: each of the two that may fall behind would undo what the other did. */
+  /** Nobody else pauses or resumes the socket: each of those that may fall behind would undo what another did. */
   adjustReading(): void {
     // Whoever ends a socket reads what still comes, and throws it away.
     if (this.#socket.writableEnded) return;
