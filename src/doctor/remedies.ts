@@ -142,7 +142,7 @@ const remedies: Readonly<Record<RemedyName, MakeRemedy>> = {
   }),
   sticky: () => ({
     what: "Send all requests of a client to the same server: a session lives in one process.",
-    nginx: ["ip_hash; # in upstream { }"],
+    nginx: ["hash $remote_addr consistent; # in upstream { }"],
     haproxy: ["balance source"],
     apache: ["# ProxySet stickysession=… with a cookie of the route, see mod_proxy_balancer"],
     caddy: ["lb_policy ip_hash"],

@@ -16,7 +16,7 @@ export type SessionChannel<User = undefined> = Channel & {
   readonly protocol: string;
   /**
    * Whether a transport of the client carries the session now. False once the channel is closed, and true when `use` is
-   * called, unless the client left while `authorize` was asked.
+   * called.
    *
    * A client that leaves without a word counts as there until it has been silent for `pingIntervalMs` and `pongTimeoutMs`;
    * one that polls, also between two polls, for `pollHoldMs` and `pongTimeoutMs`, and one that has left a poll while it was

@@ -71,6 +71,8 @@ export class SessionRequests<User> {
   #attachAs(admitted: Admitted<User> | Refusal, { request, terms }: Asking<User>, record: AttachRecord): Response {
     const { clock, limits } = this.#host;
     return this.#respond(request, (response) => {
+      // Its client is gone: it would take the session from a transport that works, for nobody.
+      if (!response.isOpen) return;
       if ("code" in admitted) {
         response.refuse(admitted);
         return;

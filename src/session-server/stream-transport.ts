@@ -34,12 +34,9 @@ export class StreamTransport extends HttpTransport {
 
   protected override carried(attachment: Attachment<Item>): void {
     this.#attachment = attachment;
-    // The client may have left while it was asked who it is.
-    if (this.#response.isOpen) {
-      this.#wroteAtMs = this.#clock.now();
-      this.#tick();
-      this.#stopSecondTick = this.#clock.after(secondTickMs, () => this.write({ type: "tick" }));
-    } else attachment.lost();
+    this.#wroteAtMs = this.#clock.now();
+    this.#tick();
+    this.#stopSecondTick = this.#clock.after(secondTickMs, () => this.write({ type: "tick" }));
     this.wake();
   }
 

@@ -106,31 +106,39 @@ describe("the presence of a client", () => {
     assert.deepEqual(told(log), [false]);
   });
 
-  it("is told at once of a client that left while it was asked who it is", async (t) => {
-    const asked = deferred();
-    const answer = deferred<true>();
-    const authorize = (): Promise<true> => {
-      asked.resolve();
-      return answer.promise;
-    };
-    const { port, log } = await setPresence(t, {}, undefined, authorize);
-    const leaves = await SessionRequester.connect(port);
-    leaves.client.write(post([attachRecord(1, { mode: "stream" })]));
-    await asked.promise;
-    leaves.client.reset();
-    // The server has read its end before it answers this.
-    const other = await SessionRequester.connect(port);
-    assert.equal((await other.ask([], { fields: { "channelkit-protocol": null } })).status, 403);
-    answer.resolve(true);
-    await log.waitFor("presence");
-    assert.deepEqual(
-      log.entries.map(({ event, args }) => [event, ...args]),
-      [
-        ["open", false],
-        ["presence", false, false],
-      ],
-    );
-  });
+  for (const mode of ["stream", "poll"] as const) {
+    it(`stays as it is when another transport was left while it was asked who it is: a ${mode}`, async (t) => {
+      let count = 0;
+      const asked = deferred();
+      const answer = deferred();
+      const authorize = async (): Promise<true> => {
+        count += 1;
+        if (count === 3) asked.resolve();
+        if (count > 1) await answer.promise;
+        return true;
+      };
+      const { port, log, channels } = await setPresence(t, {}, undefined, authorize);
+      const works = await SessionWebSocket.open(port);
+      const credentials = credentialsOf(await works.attach(attachRecord(1)));
+      const leaves = await SessionRequester.connect(port);
+      leaves.client.write(post([attachRecord(2, { mode, ...credentials })]));
+      // One that opens a session would open none for nobody.
+      const opens = await SessionRequester.connect(port);
+      opens.client.write(post([attachRecord(1, { mode, key: "a-key-of-somebody-else" })]));
+      await asked.promise;
+      leaves.client.reset();
+      opens.client.reset();
+      // The server has read their ends before it answers this.
+      const other = await SessionRequester.connect(port);
+      assert.equal((await other.ask([], { fields: { "channelkit-protocol": null } })).status, 403);
+      answer.resolve();
+      works.send("still here");
+      await log.waitFor("message");
+      assert.deepEqual(told(log), []);
+      assert.equal(log.of("open").length, 1);
+      assert.equal(channels[0]?.isPresent, true);
+    });
+  }
 
   it("is told one call at a time, and as it is by then", async (t) => {
     const gate = deferred();
