@@ -106,10 +106,13 @@ export class Outbox implements SlabWriter, Output {
   flush(): void {
     if (this.#bytes === 0 || this.#isHeld) return;
     this.leaveSlab();
+    const socket = this.#socket;
+    // Its channel is told of the end when it closes. Until then this counts as waiting: whoever sends until something waits
+    // would else send for ever, in one turn, and the socket would never come to close.
+    if (socket.destroyed) return;
     const bundle = this.#bundle;
     const isInSlab = this.#isInSlab;
     this.clear();
-    const socket = this.#socket;
     if (!socket.writable) return;
     bundle.writeTo(socket);
     if (socket.writableLength === 0) return;
@@ -138,13 +141,24 @@ export class Outbox implements SlabWriter, Output {
 
   /** Resolves when less than the soft limit waits, or the connection is gone. */
   async drained(): Promise<void> {
-    while (this.bufferedAmount >= this.#limits.softBufferedBytes && !this.#socket.destroyed) await this.flushed();
+    while (this.bufferedAmount >= this.#limits.softBufferedBytes) {
+      await this.flushed();
+      if (this.#socket.destroyed) return;
+    }
   }
 
-  /** Resolves when what has been appended so far was handed to the network, or the connection is gone. */
+  /**
+   * Resolves when what has been appended so far was handed to the network, or the connection is gone.
+   *
+   * Where it is gone already, not in the same turn: its channel is open until the socket says so at the end of the turn, and
+   * whoever waits again and again while it is open would keep that from coming.
+   */
   flushed(): Promise<void> {
     return new Promise((resolve) => {
-      if (this.#socket.destroyed) return resolve();
+      if (this.#socket.destroyed) {
+        setImmediate(resolve);
+        return;
+      }
       const waiters = (this.#waiters ??= new FlushWaiters(this.#socket));
       const settle = (): void => {
         waiters.delete(settle);
