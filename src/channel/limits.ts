@@ -45,7 +45,7 @@ export type Limits = {
   readonly maxBufferedBytes: number;
   /**
    * Bytes that wait for the network in all channels of a server together, of a session those that its transport has taken.
-   * Answers that are complete, and a `Response` that streams, do not count. Over it: the channel for which the most wait
+   * Answers that are complete, a `Response` that streams, what stands behind a stream and the newest of keys do not count. Over it: the channel for which the most wait
    * closes with status `overflow`, and its connection is cut, one after the other, until it is no more; a session stays.
    */
   readonly maxTotalBufferedBytes: number;
@@ -55,7 +55,8 @@ export type Limits = {
   readonly maxQueuedBytes: number;
   /**
    * Messages from a client in a second, of a session by whatever transport. Over a WebSocket frames count, with those of pings
-   * and of a session's acks, and messages where it compresses. As many more may come at once. Over it: reading pauses until the client is within it again; nothing is lost.
+   * and of a session's acks, and messages where it compresses. As many more may come at once, and what one read has, up to 64 KiB.
+   * Over it: reading pauses until the client is within it again; nothing is lost.
    */
   readonly maxMessagesPerSecond: number;
   /**

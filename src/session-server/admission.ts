@@ -30,6 +30,8 @@ export class Admission<User> {
   readonly #options: AdmissionOptions<User>;
   /** Those whose answers are waited for, each with the users whose right was taken back meanwhile. */
   readonly #pending = new Set<Set<string>>();
+  /** Those whose right was taken back in this turn: an answer may have come in it, and its attach not. */
+  readonly #revoked = new Set<string>();
 
   constructor(options: AdmissionOptions<User>) {
     this.#options = options;
@@ -57,6 +59,13 @@ export class Admission<User> {
   /** The sessions of a user are closed: an answer that is on its way may be older than that, and the client has to ask again. */
   revoke(owner: string): void {
     for (const revoked of this.#pending) revoked.add(owner);
+    this.#revoked.add(owner);
+    setImmediate(() => this.#revoked.delete(owner));
+  }
+
+  /** Whether it may be older than that: to be asked right before an attach. */
+  isRevoked(owner: string): boolean {
+    return this.#revoked.has(owner);
   }
 
   async #wait(answer: PromiseLike<unknown>, report: ErrorListener): Promise<Admitted<User> | Refusal> {
@@ -116,7 +125,11 @@ export class Admission<User> {
     const { identify } = this.#options;
     // Yes, and nobody in particular, as without authorize.
     if (identify === undefined && user === true) return "";
-    if (identify === undefined) return checkName("what authorize returns", userForms, idOf(user), user);
+    if (identify === undefined) {
+      const id = idOf(user);
+      ignoreLate(id);
+      return checkName("what authorize returns", userForms, id, user);
+    }
     const name: unknown = identify(user);
     ignoreLate(name);
     return checkName("what identify returns", nameForm, name);

@@ -8,6 +8,7 @@ import { secondTickMs } from "../protocol/stream-tick.ts";
 import { addressBlock } from "../server/address-block.ts";
 import { runUse } from "../server/opening.ts";
 import { ServedRequest } from "../server/served-request.ts";
+import { stale } from "../session/refusal.ts";
 import type { SessionEnd } from "../session/ending.ts";
 import type { SessionEvents } from "../session/session-options.ts";
 import type { ServerSession } from "../session/server-session.ts";
@@ -97,6 +98,10 @@ export class SessionHost<User> {
   /** Gives a transport the session that its client may have. */
   attach(record: AttachRecord, { user, owner, expiresAtMs }: Admitted<User>, asking: Asking<User>): void {
     const { transport, terms } = asking;
+    if (this.#admission.isRevoked(owner)) {
+      transport.turnAway(stale);
+      return;
+    }
     const { use, protocols } = terms;
     let made: ServerSessionChannel<User> | undefined;
     const opened = (session: ServerSession<Item>): SessionEvents => {

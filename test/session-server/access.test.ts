@@ -270,3 +270,31 @@ describe("a page of another origin", () => {
     assert.equal(sessions.size, 0);
   });
 });
+
+for (const mode of ["stream", "poll"] as const) {
+  it(`an answer that is on its way when all sessions of its user are closed opens none: a ${mode} [S05]`, async (t) => {
+    // Between the answer of authorize and the attach are some turns of promises: the ban may come in any of them.
+    for (let turns = 0; turns < 12; turns += 1) {
+      const asked = deferred();
+      const answer = deferred<{ id: string }>();
+      const { port, sessions } = await setSessions(t, {
+        authorize: () => {
+          asked.resolve();
+          return answer.promise;
+        },
+      });
+      const requester = await SessionRequester.connect(port);
+      requester.client.write(post([attachRecord(1, { mode })]));
+      await asked.promise;
+      answer.resolve({ id: "banned" });
+      for (let turn = 0; turn < turns; turn += 1) await Promise.resolve();
+      sessions.closeUser("banned", 3000, "banned");
+      await requester.client.readHead();
+      assert.deepEqual(
+        [...sessions].filter(({ isOpen }) => isOpen),
+        [],
+        `behind ${turns} turns`,
+      );
+    }
+  });
+}
