@@ -61,7 +61,7 @@ const sessions = createSessions({
     // What throws refuses for now: 4006, and the client tries again.
     return (await isBanned(user.id)) ? undefined : user;
   },
-  // What is over refuses for now as well: 4010, and the client comes back at once, with the token that it then has.
+  // Some time before, the client is asked for its next token. Who has none by then is cut with 4010, and comes back with one.
   expiresAtMs: (user) => user.endMs,
   onError: (error) => console.log(error.message, error.cause),
 });

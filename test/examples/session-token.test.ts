@@ -19,7 +19,7 @@ describe("session-token.js", () => {
       const before = numbers().length;
       await eventually(() => assert.ok(numbers().length > before + 3), slow);
     };
-    await eventually(() => assert.match(client.output(), /(?:^waiting after 4010 [^]*){2}/m), slow);
+    await eventually(() => assert.match(example.output(), /(?:^a token for ada$[^]*){4}/m), slow);
     await goesOn();
     await post(example, "/outage", "", { status: 200, headers: byHand });
     await eventually(() => assert.match(client.output(), /^waiting after 4006 /m), slow);
