@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, describe, it, type TestContext } from "node:test";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { SessionLimits } from "../../src/index.ts";
 import { type Deferred, deferred, eventually } from "../support/expect.ts";
 import { destroyOpenClients } from "../support/raw-client.ts";
@@ -83,24 +84,20 @@ for (const [what, ask] of Object.entries(leaving)) {
 }
 
 describe("an attach of a poll whose client leaves before it is answered", () => {
-  it("opens a session that counts as left soon after, so that it makes room for another", async (t) => {
+  it("keeps no place from another: it opens no session, or one that counts as left soon after", async (t) => {
     const limits = { pollReturnMs: 50, pollHoldMs: 60_000, pongTimeoutMs: 60_000, maxSessions: 1 };
-    const { port, asked, answers, channels, log } = await setAsked(t, limits);
+    const { port, asked, answers, channels } = await setAsked(t, limits);
     (await leaving["a poll"]?.(port))?.();
     await asked.waitFor("authorize");
     const http = await SessionRequester.connect(port);
-    // The server has read its end before it answers this.
+    // Most often the server has read its end before it answers this, and in the turn of the answer else.
     assert.equal((await http.ask([], { fields: { "channelkit-protocol": null } })).status, 403);
     answers[0]?.resolve("ada");
-    await eventually(() => assert.equal(channels.length, 1));
-    await eventually(() => assert.equal(channels[0]?.isPresent, false));
+    await nextTurn();
+    await eventually(() => assert.ok(channels.every(({ isPresent }) => !isPresent)));
     http.client.write(post([attachRecord(1, { mode: "poll" })]));
     await asked.waitFor("authorize", { count: 2 });
     answers[1]?.resolve("eve");
     assert.equal(attachedOf((await http.answer()).records).resumed, false);
-    assert.deepEqual(
-      log.of("close").map(({ args }) => args[0]),
-      ["overflow"],
-    );
   });
 });
