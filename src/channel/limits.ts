@@ -45,8 +45,9 @@ export type Limits = {
   readonly maxBufferedBytes: number;
   /**
    * Bytes that wait for the network in all channels of a server together, of a session those that its transport has taken.
-   * Answers that are complete, a `Response` that streams, what stands behind a stream and the newest of keys do not count. Over it: the channel for which the most wait
-   * closes with status `overflow`, and its connection is cut, one after the other, until it is no more; a session stays.
+   * Answers that are complete, a `Response` that streams, what stands behind a stream and the newest of keys do not count.
+   * Over it: the channel for which the most wait closes with status `overflow`, and its connection is cut, one after the
+   * other, until it is no more; a session stays.
    */
   readonly maxTotalBufferedBytes: number;
   /** Messages that wait for a slow receive handler. At it: reading pauses, so that the client waits. */

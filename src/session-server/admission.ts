@@ -15,6 +15,8 @@ export type Admitted<User> = {
   readonly owner: string;
   /** When that is over, by the clock on the wall. Undefined: never. */
   readonly expiresAtMs: number | undefined;
+  /** The users whose right was taken back since it was asked: the answer may be older than that. Undefined: it came at once. */
+  readonly revoked: ReadonlySet<string> | undefined;
 };
 
 export type AdmissionOptions<User> = {
@@ -30,8 +32,6 @@ export class Admission<User> {
   readonly #options: AdmissionOptions<User>;
   /** Those whose answers are waited for, each with the users whose right was taken back meanwhile. */
   readonly #pending = new Set<Set<string>>();
-  /** Those whose right was taken back in this turn: an answer may have come in it, and its attach not. */
-  readonly #revoked = new Set<string>();
 
   constructor(options: AdmissionOptions<User>) {
     this.#options = options;
@@ -41,7 +41,8 @@ export class Admission<User> {
   admit(request: Request, report: ErrorListener): Admitted<User> | Refusal | Promise<Admitted<User> | Refusal> {
     const { authorize } = this.#options;
     // Without it there is no user, and undefined is what the type of the attachment says.
-    if (authorize === undefined) return { user: undefined as User, owner: "", expiresAtMs: undefined };
+    if (authorize === undefined)
+      return { user: undefined as User, owner: "", expiresAtMs: undefined, revoked: undefined };
     if (this.#pending.size >= this.#options.limits.maxPendingAttaches) return busy;
     let answer: ReturnType<Authorize<User>>;
     try {
@@ -59,13 +60,6 @@ export class Admission<User> {
   /** The sessions of a user are closed: an answer that is on its way may be older than that, and the client has to ask again. */
   revoke(owner: string): void {
     for (const revoked of this.#pending) revoked.add(owner);
-    this.#revoked.add(owner);
-    setImmediate(() => this.#revoked.delete(owner));
-  }
-
-  /** Whether it may be older than that: to be asked right before an attach. */
-  isRevoked(owner: string): boolean {
-    return this.#revoked.has(owner);
   }
 
   async #wait(answer: PromiseLike<unknown>, report: ErrorListener): Promise<Admitted<User> | Refusal> {
@@ -81,17 +75,17 @@ export class Admission<User> {
       // What comes behind that is dropped, and was reported as late.
       const user = await Promise.race([answer, late]);
       if (user === busy) return unknownFor(new Error(`authorize did not answer within ${timeoutMs} ms`), report);
-      const result = this.#settle(user, report);
-      return "owner" in result && revoked.has(result.owner) ? stale : result;
+      return this.#settle(user, report, revoked);
     } catch (cause) {
       return unknownFor(cause, report);
     } finally {
       stopWaiting?.();
-      this.#pending.delete(revoked);
+      // Its attach comes some turns of promises later, and the right may be taken back in between.
+      setImmediate(() => this.#pending.delete(revoked));
     }
   }
 
-  #settle(answer: unknown, report: ErrorListener): Admitted<User> | Refusal {
+  #settle(answer: unknown, report: ErrorListener, revoked?: ReadonlySet<string>): Admitted<User> | Refusal {
     if (answer === undefined || answer === null || answer === false) return denied;
     // What is left of the type once those that mean no are gone.
     const user = answer as User;
@@ -104,7 +98,7 @@ export class Admission<User> {
     try {
       const expiresAtMs = this.#endOf(user);
       // The client may have another token by now.
-      return expiresAtMs !== undefined && expiresAtMs <= Date.now() ? stale : { user, owner, expiresAtMs };
+      return expiresAtMs !== undefined && expiresAtMs <= Date.now() ? stale : { user, owner, expiresAtMs, revoked };
     } catch (cause) {
       return failed("expiresAtMs", cause, report);
     }

@@ -38,7 +38,7 @@ export class PollTransport extends HttpTransport implements Flushable {
     this.#times = times;
     this.#parked = response;
     response.carrier = this;
-    // It may have left while it was asked who it is.
+    // It may leave before it is answered, at the end of the turn.
     response.onDeparture({ departed: () => this.#departed(response) });
   }
 

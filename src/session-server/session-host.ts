@@ -96,9 +96,9 @@ export class SessionHost<User> {
   }
 
   /** Gives a transport the session that its client may have. */
-  attach(record: AttachRecord, { user, owner, expiresAtMs }: Admitted<User>, asking: Asking<User>): void {
+  attach(record: AttachRecord, { user, owner, expiresAtMs, revoked }: Admitted<User>, asking: Asking<User>): void {
     const { transport, terms } = asking;
-    if (this.#admission.isRevoked(owner)) {
+    if (revoked?.has(owner) === true) {
       transport.turnAway(stale);
       return;
     }

@@ -77,7 +77,7 @@ export class MemoryChannelStore<Attachment = undefined> {
     const join = checkJoin(options, this.#hasHistory);
     if (!joining.isOpen) return { position: this.position(group), recovered: join.since === undefined };
     // The rest parameter makes the attachment optional only where undefined is one.
-    const isMember = this.#directory.has(group, joining);
+    const isMember = join.last > 0 && this.#directory.has(group, joining);
     const member = this.#directory.join(group, joining, attachment as Attachment);
     const { history } = member.group;
     // A member has had the latest: each was sent to it when it came.
