@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { createServer } from "node:http";
-import { afterEach, test } from "node:test";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterEach, test, type TestContext } from "node:test";
 import { type Channel, createListeners, withChannel } from "../../src/index.ts";
 import { get } from "../http/stage.ts";
 import { selfSignedCertificate } from "../support/certificate.ts";
@@ -367,6 +368,14 @@ test("stop throws for a misspelt option and for no object", async (t) => {
   assert.equal(server.status, "running");
 });
 
+/** A server of the application's own begins to listen. @returns its port */
+async function listen(t: TestContext, server: Server): Promise<number> {
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.after(() => server.close());
+  return (server.address() as AddressInfo).port;
+}
+
 test("listeners end the connections that they saw and leave the server to its owner [C137]", async (t) => {
   const channels: Channel[] = [];
   const listeners = createListeners((request) => withChannel(request, (channel) => void channels.push(channel)));
@@ -374,11 +383,7 @@ test("listeners end the connections that they saw and leave the server to its ow
     if (message.url === "/foreign") response.end("foreign");
     else listeners.request(message, response);
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  t.after(() => server.close());
-  const address = server.address();
-  const port = typeof address === "object" && address !== null ? address.port : 0;
+  const port = await listen(t, server);
   const client = await connectRaw(port);
   client.write(get("/ours"));
   await eventually(() => assert.equal(channels.length, 1));
@@ -402,11 +407,7 @@ test("listeners say for their delay that they are to be sent no more, to whoever
     response.end();
   });
   server.on("upgrade", listeners.upgrade);
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  t.after(() => server.close());
-  const address = server.address();
-  const port = typeof address === "object" && address !== null ? address.port : 0;
+  const port = await listen(t, server);
   const client = await connectRaw(port);
   const ready = async (): Promise<number> => {
     client.write(get("/ready"));
