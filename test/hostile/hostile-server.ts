@@ -9,6 +9,7 @@ import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type * as channelkit from "../../src/index.ts";
+import { openDescriptors } from "../support/resources.ts";
 
 const { serve, withChannel } = (await import(
   new URL("../../../dist/index.js", import.meta.url).href
@@ -23,6 +24,8 @@ export type Holdings = {
   readonly otherFaults: readonly string[];
   /** Timers, sockets and the like, by kind. */
   readonly resources: readonly string[];
+  /** Open at that moment. */
+  readonly descriptors: number;
 };
 
 const seen: Seen[] = [];
@@ -71,7 +74,8 @@ async function holdings(): Promise<Holdings> {
     await nextTurn();
   }
   const heapBytes = process.memoryUsage().heapUsed;
-  return { heapBytes, openChannels, peerFaults, otherFaults, resources: process.getActiveResourcesInfo() };
+  const resources = process.getActiveResourcesInfo();
+  return { heapBytes, openChannels, peerFaults, otherFaults, resources, descriptors: openDescriptors() };
 }
 
 const control = createServer((request, response) => {
