@@ -25,7 +25,7 @@ function linkedBy(shownBy: string): string[] {
 }
 
 describe("the page of security", () => {
-  it("numbers what is tried, and what went wrong elsewhere, once and in order", () => {
+  it("numbers what is tried, and what has gone wrong, once and in order", () => {
     const wanted = [
       ...Array.from({ length: 34 }, (_, index) => `S${String(index + 1).padStart(2, "0")}`),
       ...Array.from({ length: 16 }, (_, index) => `B${String(index + 1).padStart(2, "0")}`),
