@@ -26,17 +26,19 @@ it(
           channel.onReceive((message) => void channel.send(message));
           channel.onClose(() => void (closed += 1));
         }),
-      { port: 0, onError: (error) => faults.push(error), limits: { lingerTimeoutMs: 1000 } },
+      {
+        port: 0,
+        // A fault of a peer is not kept: its stack holds the connection, of which there are hundreds of thousands.
+        onError: (error) => error.code === "PEER_FAULT" || faults.push(error),
+        limits: { lingerTimeoutMs: 1000 },
+      },
     );
     for (let done = 0; done < rounds; done += 25) {
       await Promise.all(Array.from({ length: 25 }, () => converse(server.port, mutatedFrames(random), random)));
     }
     assert.equal(await server.stop({ timeoutMs: 2000 }), true);
     assert.equal(closed, rounds);
-    assert.deepEqual(
-      faults.filter(({ code }) => code !== "PEER_FAULT"),
-      [],
-    );
+    assert.deepEqual(faults, []);
   },
 );
 
