@@ -12,7 +12,7 @@ import { createSessions, serve } from "channelkit";
 import { webSocketOf } from "channelkit/websocket";
 import { buildSchema } from "graphql";
 import { createClient, GRAPHQL_TRANSPORT_WS_PROTOCOL, makeServer } from "graphql-ws";
-import { WebSocket } from "ws"; // Node 20 has none of its own
+import { WebSocket } from "ws"; // npm install ws: Node 20 has none of its own
 
 const port = Number(process.env.PORT ?? 9090);
 const [, , url, kind] = process.argv;

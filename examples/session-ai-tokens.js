@@ -11,7 +11,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { createSessions, serve } from "channelkit";
 import { connect } from "channelkit/client";
-import { WebSocket } from "ws"; // Node 20 has none of its own
+import { WebSocket } from "ws"; // npm install ws: Node 20 has none of its own
 
 const port = Number(process.env.PORT ?? 9090);
 const tokenMs = Number(process.env.TOKEN_MS ?? 50);

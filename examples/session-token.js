@@ -13,7 +13,7 @@
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import { createSessions, serve } from "channelkit";
 import { connect } from "channelkit/client";
-import { WebSocket } from "ws"; // Node 20 has none of its own
+import { WebSocket } from "ws"; // npm install ws: Node 20 has none of its own
 
 /** @typedef {{ id: string, endMs: number }} User */
 
