@@ -36,7 +36,10 @@ export type Limits = {
    * Over it: 503 and the connection closes; over twice as many: it is cut.
    */
   readonly maxConnectionsPerAddress: number;
-  /** Bytes that wait for a client while an application should send no more. At it: `drained()` waits. */
+  /**
+   * Bytes that wait for a client while an application should send no more.
+   * At it: `drained()` waits, and `whenBehind` of a broadcast says what becomes of a message.
+   */
   readonly softBufferedBytes: number;
   /**
    * Most bytes that wait for a client. One send into an empty queue is always accepted, whatever its size.
