@@ -10,7 +10,9 @@ import { deadLinks } from "../support/dead-links.ts";
 
 const read = (path: string): string => readFileSync(join(root, path), "utf8");
 const inDocs = readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8" }).map((path) => `docs/${path}`);
-const documents = [...readdirSync(root), ...inDocs].filter((path) => path.endsWith(".md")).toSorted();
+const documents = [...readdirSync(root), "bench/README.md", ...inDocs]
+  .filter((path) => path.endsWith(".md"))
+  .toSorted();
 
 describe("the documents", () => {
   it("that are generated are up to date: else type npm run docs", () => {
