@@ -1,4 +1,5 @@
 import { lumpMs, secondTickMs, secondTickSlackMs } from "../protocol/stream-tick.ts";
+import { requestsAreSpread } from "./check-same-server.ts";
 import { checkStreamHead } from "./check-stream-head.ts";
 import { type Finding, inTime } from "./finding.ts";
 import { holdIdle } from "./hold-idle.ts";
@@ -10,8 +11,16 @@ import type { Visit } from "./visit.ts";
 /** PROTOCOL.md, Heartbeat: the server writes over a stream at least so often. */
 const streamTickMs = 15_000;
 
-/** Attaches a stream, sees by its second tick whether it is held back, reads its head, and leaves it idle. */
-export async function checkStream(target: Target, visit: Visit): Promise<readonly Finding[]> {
+/**
+ * Attaches a stream, sees by its second tick whether it is held back, reads its head, and leaves it idle.
+ *
+ * @param canAnswer - whether requests come to where the stream is: without an answer to its pings the server ends it
+ */
+export async function checkStream(
+  target: Target,
+  visit: Visit,
+  { canAnswer }: { readonly canAnswer: boolean },
+): Promise<readonly Finding[]> {
   const { transport: reply, outcome } = await visit.attachOverHttp("stream");
   if (outcome === undefined) {
     // The route answers, as was seen before: what does not come is a response that goes on.
@@ -24,18 +33,19 @@ export async function checkStream(target: Target, visit: Visit): Promise<readonl
     return [{ ...notBegun(seen), remedy }, ...(reply.status === 200 ? checkStreamHead(reply) : []), noIdle];
   }
   const stream = await watchTick(reply, outcome.atMs);
-  const idle =
-    stream.verdict === "ok"
-      ? await holdIdle({
-          check: "stream-idle",
-          arrivals: reply.arrivals,
-          idleMs: target.idleMs,
-          serverSpeaksMs: streamTickMs,
-          answer: () => void visit.acknowledge().then((answer) => answer.what === "reply" && answer.hangUp()),
-        })
-      : noIdle;
+  const idle = stream.verdict !== "ok" ? noIdle : canAnswer ? await leaveIdle(reply, target, visit) : noAnswer;
   reply.hangUp();
   return [stream, ...checkStreamHead(reply), idle];
+}
+
+function leaveIdle({ arrivals }: Reply, { idleMs }: Target, visit: Visit): Promise<Finding> {
+  return holdIdle({
+    check: "stream-idle",
+    arrivals,
+    idleMs,
+    serverSpeaksMs: streamTickMs,
+    answer: () => void visit.acknowledge().then((answer) => answer.what === "reply" && answer.hangUp()),
+  });
 }
 
 /** As clients do (PROTOCOL.md, Streams that are held back). */
@@ -58,6 +68,7 @@ async function watchTick(reply: Reply, attachedAtMs: number): Promise<Finding> {
 }
 
 const noIdle: Finding = { check: "stream-idle", verdict: "skip", seen: "there was no stream that flows" };
+const noAnswer: Finding = { check: "stream-idle", verdict: "skip", seen: requestsAreSpread };
 
 function notBegun(seen: string): Finding {
   return { check: "stream", verdict: "FAIL", seen, remedy: "buffering" };

@@ -3,9 +3,10 @@ import { checkOrigin } from "./check-origin.ts";
 import { checkParallel } from "./check-parallel.ts";
 import { checkPoll } from "./check-poll.ts";
 import { checkRoute } from "./check-route.ts";
+import { checkSameServer, requestsAreSpread } from "./check-same-server.ts";
 import { checkStream } from "./check-stream.ts";
 import { checkWebSocket } from "./check-web-socket.ts";
-import type { Finding } from "./finding.ts";
+import type { CheckName, Finding } from "./finding.ts";
 import type { RemedyFacts } from "./remedies.ts";
 import type { Target } from "./target.ts";
 import { Visit } from "./visit.ts";
@@ -28,12 +29,16 @@ export async function diagnose(target: Target): Promise<Diagnosis> {
   const route = await checkRoute(target, polling);
   findings.push(...route.findings);
   if (route.isOpen) {
-    const parallel = await checkParallel(polling, streaming);
-    findings.push(parallel);
+    const sameServer = await checkSameServer(target, polling);
+    // Then what takes one request is looked at, and what takes more would show by chance what is known already.
+    const isSpread = sameServer.verdict === "FAIL";
+    const parallel = isSpread ? notTried("parallel") : await checkParallel(polling, streaming);
+    findings.push(sameServer, parallel);
+    const poll: Course = async () => [await checkPoll(target, polling), await checkBody(target, polling)];
     const courses: readonly Course[] = [
       () => checkWebSocket(target, talking),
-      () => checkStream(target, streaming),
-      async () => [await checkPoll(target, polling), await checkBody(target, polling)],
+      () => checkStream(target, streaming, { canAnswer: !isSpread }),
+      isSpread ? async () => [notTried("poll"), notTried("body")] : poll,
     ];
     // Where a client may have only one at a time, each is still worth to be seen by itself.
     const canBeAtOnce = parallel.verdict !== "FAIL";
@@ -44,6 +49,10 @@ export async function diagnose(target: Target): Promise<Diagnosis> {
   const { terms } = polling;
   await Promise.all([polling, streaming, talking].map((visit) => visit.leave()));
   return { findings, facts: factsOf(target, terms) };
+}
+
+function notTried(check: CheckName): Finding {
+  return { check, verdict: "skip", seen: requestsAreSpread };
 }
 
 function all(courses: readonly Course[]): Course {

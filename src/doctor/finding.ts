@@ -4,6 +4,7 @@ import type { RemedyName } from "./remedies.ts";
 export type CheckName =
   | "route"
   | "version"
+  | "same-server"
   | "parallel"
   | "websocket"
   | "websocket-idle"

@@ -116,7 +116,7 @@ describe("an application that talks", () => {
     const { port } = await setServer(t, (request) => sessions.accept(request, (channel) => channel.close(4600, "no")));
     const found = await examine(`http://127.0.0.1:${port}/`);
     assert.deepEqual(found.faults, [], found.output);
-    for (const check of ["parallel", "poll", "body"]) {
+    for (const check of ["same-server", "parallel", "poll", "body"]) {
       assert.deepEqual([found.of(check).verdict, found.of(check).seen], ["skip", "the application closed the session"]);
     }
   });
