@@ -74,7 +74,7 @@ const cases: readonly Wrong[] = [
     wrong: "proxy_ignore_headers X-Accel-Buffering;",
     faults: ["FAIL websocket", "FAIL stream"],
     check: "stream",
-    seen: /^held back: no answer in 3\.0 s/,
+    seen: /^held back: no answer in 3\.\d s/,
     remedy: "buffering",
     line: /^proxy_buffering off;/m,
   },
