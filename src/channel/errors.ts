@@ -16,8 +16,13 @@ export type ErrorDetails = {
   readonly LISTEN_FAILED: { readonly hostname: string; readonly port: number; readonly reason: string };
   /** The server listens but could not take a connection: mostly for want of descriptors. */
   readonly ACCEPT_FAILED: { readonly hostname: string; readonly port: number };
-  /** A function of the application threw or rejected. */
-  readonly HANDLER_FAILED: { readonly handler: HandlerName; readonly channelId?: string };
+  /** A function of the application threw or rejected, or returned what it may not: then `received` and `expected` say what. */
+  readonly HANDLER_FAILED: {
+    readonly handler: HandlerName;
+    readonly channelId?: string;
+    readonly expected?: string;
+    readonly received?: string;
+  };
   /** A request handler answered with something that is not a `Response`. */
   readonly HANDLER_RETURNED_NOTHING: { readonly received: string };
   /** A handler took the channel of a request and answered the request itself, too. */
@@ -55,7 +60,9 @@ const messages: { readonly [Code in ErrorCode]: (details: ErrorDetails[Code]) =>
   LISTEN_FAILED: (d) => `The server cannot listen on ${d.hostname} port ${d.port}: ${d.reason}`,
   ACCEPT_FAILED: (d) => `The server on ${d.hostname} port ${d.port} could not take a connection`,
   HANDLER_FAILED: (d) =>
-    `The ${d.handler} handler${d.channelId === undefined ? "" : ` of channel ${d.channelId}`} threw`,
+    d.received === undefined
+      ? `The ${d.handler} handler${d.channelId === undefined ? "" : ` of channel ${d.channelId}`} failed`
+      : `The ${d.handler} handler must return ${d.expected}, but it returned ${d.received}`,
   HANDLER_RETURNED_NOTHING: (d) =>
     `A request handler must return a Response, or what withChannel gives, but it returned ${d.received}`,
   ANSWERED_TWICE: (d) => `The handler took channel ${d.channelId} and returned another response, too`,
@@ -128,8 +135,9 @@ export function describe(value: unknown): string {
       : JSON.stringify(value);
   if (typeof value === "object") return describeObject(value);
   if (typeof value === "function") return "a function";
-  if (typeof value === "number" || typeof value === "boolean" || typeof value === "bigint")
-    return `${typeof value} ${value}`;
+  // Text is in quotes, and so none of these.
+  if (typeof value === "number" || typeof value === "boolean") return String(value);
+  if (typeof value === "bigint") return `${value}n`;
   return `a ${typeof value}`;
 }
 
@@ -137,13 +145,18 @@ function describeObject(value: object): string {
   try {
     if (Array.isArray(value)) return value.length === 0 ? "an empty array" : `an array of ${list(value)}`;
     const constructor: unknown = value.constructor;
-    if (typeof constructor === "function" && constructor !== Object) return `a ${constructor.name}`;
+    if (typeof constructor === "function" && constructor !== Object) return withArticle(constructor.name);
     const names = Object.keys(value);
     return names.length === 0 ? "an empty object" : `an object with ${list(names)}`;
   } catch {
     // A proxy, or a getter that throws.
     return "an object that cannot be looked at";
   }
+}
+
+/** A U begins as in URL and Uint8Array. */
+function withArticle(name: string): string {
+  return `${/^[AEIO]/i.test(name) ? "an" : "a"} ${name}`;
 }
 
 /** The first of them. Arrays among them are not looked into: one may be in itself. */

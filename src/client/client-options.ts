@@ -75,7 +75,7 @@ export function settle(url: string | URL, options: ConnectOptions): ClientSettin
     if (value === undefined) continue;
     const type = typeof settings[name];
     check(type !== "number" || (typeof value === type && (value as number) > 0), name, "a number above 0", value);
-    check(type !== "function" || typeof value === type, name, "a function", typeof value);
+    check(type !== "function" || typeof value === type, name, "a function", value);
     check(addressOf(url, { [name]: value }), name, "what fetch takes", value);
     settings[name] = value;
   }

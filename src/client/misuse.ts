@@ -11,11 +11,19 @@ export function misuse<Code extends Misuse>(
   return Object.assign(new Error(text), { name: "ChannelError", code, details } as const);
 }
 
-/** Throws `INVALID_ARGUMENT` unless a value is what it has to be. */
-export function check(isRight: unknown, argument: string, expected: string, value: unknown): asserts isRight {
+/**
+ * Throws `INVALID_ARGUMENT` unless a value is what it has to be.
+ *
+ * @param received - what it is. Default: of anything but a number its sort alone, since it may be secret
+ */
+export function check(
+  isRight: unknown,
+  argument: string,
+  expected: string,
+  value: unknown,
+  received: string = typeof value === "number" ? `${value}` : `of type ${typeof value}`,
+): asserts isRight {
   if (isRight) return;
-  // Short, and nothing of what may be secret.
-  const received = typeof value === "number" ? `${value}` : typeof value;
   const text = `${argument} must be ${expected}, but it is ${received}`;
   throw misuse("INVALID_ARGUMENT", text, { argument, expected, received });
 }

@@ -33,7 +33,7 @@ export function createRecordReader(link: Link, take: (record: SessionRecord) => 
       const rest = held.subarray(start, bytes);
       const [whole, kind, digits] = header.exec(String.fromCharCode(...rest.subarray(0, mostHeaderBytes))) ?? [];
       if (!whole) break;
-      check(Number(digits) <= link.settings.maxReceivedBytes, `record ${whole}`, asInProtocol, whole);
+      check(Number(digits) <= link.settings.maxReceivedBytes, "record", asInProtocol, 0, whole);
       const end = whole.length + Number(digits);
       if (end > rest.length) break;
       const payload = rest.slice(whole.length, end);

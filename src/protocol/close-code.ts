@@ -15,7 +15,7 @@ export const closeCodes = {
   overflow: 4004,
   /** There is no such session: attach. */
   unknown: 4005,
-  /** No room for another session now. */
+  /** Not now: no room for another session, too many attaches, or it cannot be found out whose it would be. Come back. */
   busy: 4006,
   /** No attach came in time. */
   late: 4007,

@@ -1,4 +1,4 @@
-import { ChannelErrorOf, type ErrorListener, type HandlerName, invalidArgument } from "../channel/errors.ts";
+import { ChannelErrorOf, describe, type ErrorListener, type HandlerName } from "../channel/errors.ts";
 import { maxOwnerLength, type SessionLimits } from "../channel/session-limits.ts";
 import { isThenable } from "../channel/mailbox.ts";
 import type { Clock } from "../session/clock.ts";
@@ -89,58 +89,55 @@ export class Admission<User> {
     if (answer === undefined || answer === null || answer === false) return denied;
     // What is left of the type once those that mean no are gone.
     const user = answer as User;
-    let owner: string;
+    const namer = this.#options.identify === undefined ? "authorize" : "identify";
+    let owner: string | Unfit;
     try {
       owner = this.#nameOf(user);
     } catch (cause) {
-      return failed(this.#options.identify === undefined ? "authorize" : "identify", cause, report);
+      return failed(namer, cause, report);
     }
+    if (typeof owner !== "string") return unfit(namer, owner, report);
+    let expiresAtMs: number | undefined | Unfit;
     try {
-      const expiresAtMs = this.#endOf(user);
-      // The client may have another token by now.
-      return expiresAtMs !== undefined && expiresAtMs <= Date.now() ? stale : { user, owner, expiresAtMs, revoked };
+      expiresAtMs = this.#endOf(user);
     } catch (cause) {
       return failed("expiresAtMs", cause, report);
     }
+    if (typeof expiresAtMs === "object") return unfit("expiresAtMs", expiresAtMs, report);
+    // The client may have another token by now.
+    return expiresAtMs !== undefined && expiresAtMs <= Date.now() ? stale : { user, owner, expiresAtMs, revoked };
   }
 
-  #endOf(user: User): number | undefined {
+  #endOf(user: User): number | undefined | Unfit {
     const { expiresAtMs } = this.#options;
     if (expiresAtMs === undefined) return undefined;
     const endMs: unknown = expiresAtMs(user);
     if (endMs === undefined || (typeof endMs === "number" && Number.isFinite(endMs) && endMs >= earliestMs))
       return endMs;
     ignoreLate(endMs);
-    throw invalidArgument("what expiresAtMs returns", "milliseconds since 1970, and not seconds, or undefined", endMs);
+    return { expected: "milliseconds since 1970, and not seconds, or undefined", returned: endMs };
   }
 
   /** By what the sessions of a user are held apart from those of others. */
-  #nameOf(user: User): string {
+  #nameOf(user: User): string | Unfit {
     const { identify } = this.#options;
     // Yes, and nobody in particular, as without authorize.
     if (identify === undefined && user === true) return "";
-    if (identify === undefined) {
-      const id = idOf(user);
-      ignoreLate(id);
-      return checkName("what authorize returns", userForms, id, user);
-    }
-    const name: unknown = identify(user);
+    const name = identify === undefined ? idOf(user) : identify(user);
     ignoreLate(name);
-    return checkName("what identify returns", nameForm, name);
+    if (typeof name === "string" && name !== "" && name.length <= maxOwnerLength) return name;
+    return identify === undefined ? { expected: userForms, returned: user } : { expected: nameForm, returned: name };
   }
 }
+
+/** What a function of the application returned, and may not, and what it may. */
+type Unfit = { readonly expected: string; readonly returned: unknown };
 
 /** In September 2001: a time before that was given in seconds, as `exp` of a JSON Web Token is (RFC 7519 §4.1.4). */
 const earliestMs = 1e12;
 
 const nameForm = `text of 1 to ${maxOwnerLength} characters`;
 const userForms = `${nameForm}, a finite number, or an object whose id is one, unless identify says who a user is`;
-
-/** @param value - what the name was made of */
-function checkName(argument: string, expected: string, name: unknown, value: unknown = name): string {
-  if (typeof name === "string" && name !== "" && name.length <= maxOwnerLength) return name;
-  throw invalidArgument(argument, expected, value);
-}
 
 /** Not of a NaN, which is what a number that could not be read became. */
 function idOf(user: unknown): unknown {
@@ -156,6 +153,12 @@ function unknownFor(cause: unknown, report: ErrorListener): Refusal {
 
 function failed(handler: HandlerName, cause: unknown, report: ErrorListener): Refusal {
   report(new ChannelErrorOf("HANDLER_FAILED", { handler }, { cause }));
+  return denied;
+}
+
+/** Not as if it had thrown: who reads the report has to find what was returned, and what is allowed. */
+function unfit(handler: HandlerName, { expected, returned }: Unfit, report: ErrorListener): Refusal {
+  report(new ChannelErrorOf("HANDLER_FAILED", { handler, expected, received: describe(returned) }));
   return denied;
 }
 

@@ -77,8 +77,8 @@ describe("the client as it is published", () => {
     assert.throws(() => client.connect("http://a/", { maxQueuedBytes: "1" as unknown as number }), {
       name: "ChannelError",
       code: "INVALID_ARGUMENT",
-      message: "maxQueuedBytes must be a number above 0, but it is string",
-      details: { argument: "maxQueuedBytes", expected: "a number above 0", received: "string" },
+      message: "maxQueuedBytes must be a number above 0, but it is of type string",
+      details: { argument: "maxQueuedBytes", expected: "a number above 0", received: "of type string" },
     });
   });
 
@@ -92,7 +92,7 @@ describe("the client as it is published", () => {
       t.after(() => channel.close());
       await new Promise((resolve) => channel.onClose(resolve));
       const left = channel.explain().find(({ event }) => event === "left");
-      assert.equal(left?.cause, "1006 ChannelError: WebSocket must be passed in, but it is undefined");
+      assert.equal(left?.cause, "1006 ChannelError: WebSocket must be passed in, but it is of type undefined");
     } finally {
       if (had !== undefined) Object.defineProperty(globalThis, "WebSocket", had);
       else Reflect.deleteProperty(globalThis, "WebSocket");

@@ -77,7 +77,7 @@ test("What a handler throws may be unprintable: the client gets its 500 without 
   const client = await connectRaw(server.port);
   client.write(get);
   assert.equal((await client.readResponse()).status, 500);
-  assert.match(String(printed.mock.calls.at(-1)?.arguments[0]), /request handler threw/);
+  assert.match(String(printed.mock.calls.at(-1)?.arguments[0]), /request handler failed/);
 });
 
 function throwUnprintable(): never {

@@ -162,11 +162,15 @@ describe("the right to a session", () => {
       const http = await SessionRequester.connect(port);
       assert.equal((await http.ask([attachRecord(1, { mode: "stream" })])).status, 403);
       assert.deepEqual(
-        errors.map(({ code, details }) => [code, details]),
-        Array.from({ length: 2 }, () => ["HANDLER_FAILED", { handler: "authorize" }]),
+        errors.map(({ code, details }) => [code, "handler" in details && details.handler]),
+        Array.from({ length: 2 }, () => ["HANDLER_FAILED", "authorize"]),
       );
-      const expected = what.endsWith("looked at") ? /looked at/ : /what authorize returns must be text of 1 to 1024/;
-      assert.match(String(errors[0]?.cause), expected);
+      if (what.endsWith("looked at")) assert.match(String(errors[0]?.cause), /looked at/);
+      else {
+        const forms = "text of 1 to 1024 characters, a finite number, or an object whose id is one";
+        const text = `The authorize handler must return ${forms}, unless identify says who a user is, but it returned `;
+        assert.ok(errors[0]?.message.startsWith(text), errors[0]?.message);
+      }
       assert.equal(sessions.size, 0);
     });
   }
@@ -185,10 +189,24 @@ describe("the right to a session", () => {
       const socket = await SessionWebSocket.open(port);
       socket.control(attachRecord(1));
       await socket.socket.expectClose(4501, { reason: "denied" });
-      assert.deepEqual(errors[0]?.details, { handler: "identify" });
-      assert.match(String(errors[0].cause), /what identify returns must be text of 1 to 1024 characters, but it is /);
+      const expected = "text of 1 to 1024 characters";
+      assert.ok(errors[0]?.code === "HANDLER_FAILED");
+      const { received } = errors[0].details;
+      assert.deepEqual(errors[0].details, { handler: "identify", expected, received });
+      assert.equal(errors[0].message, `The identify handler must return ${expected}, but it returned ${received}`);
     });
   }
+
+  it("is not given to a user without an id, and the report says what was returned, and nothing of what it holds", async (t) => {
+    const { port, errors } = await setSessions<unknown>(t, { authorize: () => ({ name: "ada" }) });
+    const socket = await SessionWebSocket.open(port);
+    socket.control(attachRecord(1));
+    await socket.socket.expectClose(4501, { reason: "denied" });
+    assert.match(errors[0]?.message ?? "", /, but it returned an object with "name"$/);
+    assert.ok(errors[0]?.code === "HANDLER_FAILED");
+    assert.equal(errors[0].details.received, 'an object with "name"');
+    assert.equal(errors[0].cause, undefined);
+  });
 
   it("is given to nobody in particular when authorize returns true, and to users who are 0 or a bigint", async (t) => {
     for (const user of [true, 0, 7n, { id: 0 }]) {
