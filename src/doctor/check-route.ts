@@ -1,6 +1,7 @@
 import type { Finding } from "./finding.ts";
 import { inTime } from "./finding.ts";
 import type { Reply } from "./post.ts";
+import type { RemedyName } from "./remedies.ts";
 import { plain, shownUrl, type Target } from "./target.ts";
 import { troubleOfFailure, troubleOfReply } from "./trouble.ts";
 import type { Visit } from "./visit.ts";
@@ -12,6 +13,8 @@ export type Route = {
   readonly isReached: boolean;
   /** Whether it opened a session. */
   readonly isOpen: boolean;
+  /** What makes it open one. Undefined: it does, or what mends it is not known. */
+  readonly remedy?: RemedyName | undefined;
 };
 
 /** Opens a session by the shortest request that there is: if this fails, no other can do better. */
@@ -28,7 +31,13 @@ export async function checkRoute(target: Target, visit: Visit): Promise<Route> {
   const version = checkVersion(reply);
   if (outcome.what !== "record") {
     const trouble = troubleOfReply(reply, outcome, target.url);
-    return { findings: [{ check: "route", verdict: "FAIL", ...trouble }, version], isReached: true, isOpen: false };
+    const { remedy } = trouble;
+    return {
+      findings: [{ check: "route", verdict: "FAIL", ...trouble }, version],
+      isReached: true,
+      isOpen: false,
+      remedy,
+    };
   }
   const answerMs = outcome.atMs - reply.askedAtMs;
   const seen = `a session at ${shownUrl(target.url)} after ${inTime(answerMs)}`;

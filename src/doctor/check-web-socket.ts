@@ -3,14 +3,24 @@ import type { Refused } from "./dial.ts";
 import { type Finding, inTime, type Trouble } from "./finding.ts";
 import { holdIdle } from "./hold-idle.ts";
 import type { Failure } from "./post.ts";
+import type { RemedyName } from "./remedies.ts";
 import { plain, type Target } from "./target.ts";
 import { troubleOfFailure, troubleOfStatus } from "./trouble.ts";
 import type { Visit } from "./visit.ts";
 
-/** Opens a WebSocket, attaches over it, and leaves it idle. */
-export async function checkWebSocket(target: Target, visit: Visit): Promise<readonly Finding[]> {
+/**
+ * Opens a WebSocket, attaches over it, and leaves it idle.
+ *
+ * @param ofFailure - what mends an upgrade that failed, unless its answer says so. Where requests work, it is the upgrade that
+ *   somebody does not want; where they do not, it fails for the same reason
+ */
+export async function checkWebSocket(
+  target: Target,
+  visit: Visit,
+  ofFailure: RemedyName | undefined,
+): Promise<readonly Finding[]> {
   const { transport: line, outcome } = await visit.attachOverWebSocket();
-  if (outcome === undefined) return failed(troubleOfDial(line, target));
+  if (outcome === undefined) return failed(troubleOfDial(line, target, ofFailure));
   const open = `open after ${inTime(line.openMs)}`;
   if (outcome.what === "silence") {
     line.hangUp();
@@ -44,18 +54,14 @@ function failed(trouble: Trouble): readonly Finding[] {
   ];
 }
 
-/** Requests work, or it would not have come to this: so it is the upgrade that somebody does not want. */
-function troubleOfDial(result: Refused | Failure, { url }: Target): Trouble {
+function troubleOfDial(result: Refused | Failure, { url }: Target, ofFailure: RemedyName | undefined): Trouble {
   if (result.what === "failure") {
     const { seen } = troubleOfFailure(result);
-    const isSwallowed = result.code === "TIMEOUT";
-    return {
-      seen: isSwallowed ? `the upgrade was swallowed: ${seen}` : `the upgrade failed: ${seen}`,
-      remedy: "upgrade",
-    };
+    const how = result.code === "TIMEOUT" ? "was swallowed" : "failed";
+    return { seen: `the upgrade ${how}: ${seen}`, remedy: ofFailure };
   }
   const { status, location, afterMs } = result;
   const { seen, remedy } = troubleOfStatus(status, location, url);
   const isOther = remedy === "authorization" || remedy === "redirect";
-  return { seen: `the upgrade was refused after ${inTime(afterMs)}: ${seen}`, remedy: isOther ? remedy : "upgrade" };
+  return { seen: `the upgrade was refused after ${inTime(afterMs)}: ${seen}`, remedy: isOther ? remedy : ofFailure };
 }

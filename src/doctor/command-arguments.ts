@@ -11,12 +11,16 @@ Looks at a route of sessions from outside, as a client does, and says what is wr
   --idle SECONDS          how long transports are left idle (default: 5, at most 3600)
   --timeout SECONDS       how long any one answer may take (default: 5, at most 60)
   --json                  prints the report as JSON
+  --help                  prints this
+  --version               prints the version of channelkit
 
 Ends with 0 if no check failed, 1 if one did, 2 for wrong usage.
 `;
 
 /** What the command is to do. */
-export type Command = { readonly target: Target; readonly isJson: boolean };
+export type Command =
+  | { readonly what: "diagnose"; readonly target: Target; readonly isJson: boolean }
+  | { readonly what: "help" | "version" };
 
 const options = {
   origin: { type: "string" },
@@ -25,6 +29,8 @@ const options = {
   idle: { type: "string", default: "5" },
   timeout: { type: "string", default: "5" },
   json: { type: "boolean", default: false },
+  help: { type: "boolean", short: "h", default: false },
+  version: { type: "boolean", short: "v", default: false },
 } as const;
 
 /** By these the doctor says what it wants, and how long it is. */
@@ -34,8 +40,13 @@ const ownFields = /^(?:connection|content-.*|transfer-encoding|expect|upgrade|or
 export function readArguments(given: readonly string[]): Command | string {
   try {
     const { values, positionals } = parseArgs({ args: [...given], options, allowPositionals: true });
+    if (values.help) return { what: "help" };
+    if (values.version) return { what: "version" };
     const [name, address, ...more] = positionals;
-    if (name !== "doctor" || address === undefined || more.length > 0) return "The command is: channelkit doctor URL";
+    // Not with the name that was given: of a header without its quotes that may be the value.
+    if (name !== "doctor") return "The command is: channelkit doctor URL";
+    if (address === undefined) return "doctor needs the URL of a route, such as https://example.com/live";
+    if (more.length > 0) return 'doctor takes one URL, and a header in quotes: "Name: value"';
     const url = URL.canParse(address) ? new URL(address) : undefined;
     if (url === undefined || !/^https?:$/.test(url.protocol)) return "URL must begin with http:// or https://";
     if (url.username !== "" || url.password !== "") return "URL may have no user and password: use --header";
@@ -51,7 +62,7 @@ export function readArguments(given: readonly string[]): Command | string {
     }
     if (!URL.canParse(origin) || new URL(origin).origin !== origin) return "--origin must be like https://example.com";
     const times = { limitMs: timeoutSeconds * 1000, idleMs: idleSeconds * 1000 };
-    return { target: { url, headers, token, origin, ...times }, isJson: values.json };
+    return { what: "diagnose", target: { url, headers, token, origin, ...times }, isJson: values.json };
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }

@@ -36,7 +36,7 @@ export async function diagnose(target: Target): Promise<Diagnosis> {
     findings.push(sameServer, parallel);
     const poll: Course = async () => [await checkPoll(target, polling), await checkBody(target, polling)];
     const courses: readonly Course[] = [
-      () => checkWebSocket(target, talking),
+      () => checkWebSocket(target, talking, "upgrade"),
       () => checkStream(target, streaming, { canAnswer: !isSpread }),
       isSpread ? async () => [notTried("poll"), notTried("body")] : poll,
     ];
@@ -45,7 +45,7 @@ export async function diagnose(target: Target): Promise<Diagnosis> {
     for (const course of canBeAtOnce ? [all(courses)] : courses) findings.push(...(await course()));
     const hasWebSocket = findings.some(({ check, verdict }) => check === "websocket" && verdict === "ok");
     findings.push(...(await checkOrigin(target, hasWebSocket)));
-  } else if (route.isReached) findings.push(...(await checkWebSocket(target, talking)));
+  } else if (route.isReached) findings.push(...(await checkWebSocket(target, talking, route.remedy)));
   const { terms } = polling;
   await Promise.all([polling, streaming, talking].map((visit) => visit.leave()));
   return { findings, facts: factsOf(target, terms) };

@@ -48,10 +48,23 @@ describe("the command", () => {
     assert.match(output, /\n\n1 of \d+ checks failed\.\n$/);
   });
 
+  for (const args of [["--help"], ["-h"], ["doctor", "--help"], ["doctor", "http://a", "--help"]]) {
+    it(`prints its usage when it is asked for it: ${JSON.stringify(args)}`, async () => {
+      assert.deepEqual(await command(...args), { code: 0, output: usage });
+    });
+  }
+
+  for (const args of [["--version"], ["-v"], ["doctor", "--version"]]) {
+    it(`prints the version of the package: ${JSON.stringify(args)}`, async () => {
+      const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
+      assert.deepEqual(await command(...args), { code: 0, output: `${version}\n` });
+    });
+  }
+
   const wrong: readonly { readonly args: readonly string[]; readonly says: RegExp }[] = [
     { args: [], says: /^The command is: channelkit doctor URL$/m },
-    { args: ["doctor"], says: /^The command is: channelkit doctor URL$/m },
-    { args: ["doctor", "http://a", "http://b"], says: /^The command is/m },
+    { args: ["doctor"], says: /^doctor needs the URL of a route, such as https:\/\/example\.com\/live$/m },
+    { args: ["doctor", "http://a", "http://b"], says: /^doctor takes one URL, and a header in quotes/m },
     { args: ["nurse", "http://a"], says: /^The command is/m },
     { args: ["doctor", "ws://a"], says: /^URL must begin with http/m },
     { args: ["doctor", "a"], says: /^URL must begin with http/m },

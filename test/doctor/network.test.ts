@@ -225,9 +225,26 @@ describe("a URL that leads to no session", { concurrency: 3 }, () => {
   ];
   for (const { what, page, seen, remedy } of pages) {
     it(`says that it is answered by ${what}`, async (t) => {
-      expectRoute(await examine(await setPage(t, page)), seen, remedy);
+      const found = await examine(await setPage(t, page));
+      expectRoute(found, seen, remedy);
+      // The upgrade is refused for the same reason: whoever mends it is not sent to look for another one.
+      const names = new Set(found.findings.flatMap((each) => each.remedy?.name ?? []));
+      assert.deepEqual([...names], [remedy], found.output);
     });
   }
+
+  it("says one thing to mend also where upgrades are not answered at all", async (t) => {
+    const server = createServer((_request, response) => response.writeHead(404).end());
+    server.on("upgrade", (_request, socket) => socket.destroy());
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    t.after(() => server.close());
+    const address = server.address();
+    assert.ok(address !== null && typeof address === "object");
+    const found = await examine(`http://127.0.0.1:${address.port}/`);
+    expectRoute(found, /^answered 404$/, "path");
+    assert.match(found.of("websocket").seen, /^the upgrade failed: /);
+    assert.equal(found.of("websocket").remedy?.name, "path");
+  });
 
   it("says that a plain channel is no session", async (t) => {
     const server = await serve((request) => withChannel(request, (channel) => channel.send("hello")), { port: 0 });
