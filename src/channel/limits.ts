@@ -77,7 +77,7 @@ export type Limits = {
    * milliseconds. Over it: the connection is cut.
    */
   readonly lingerTimeoutMs: number;
-  /** Silence of a WebSocket, in milliseconds; 0 turns pings off. At it: the client is pinged. */
+  /** Silence of a WebSocket, in milliseconds, or up to a fifth less; 0 turns pings off. At it: the client is pinged. */
   readonly pingIntervalMs: number;
   /** How long a ping may stay without any byte in answer, in milliseconds. Over it: cut, status `abnormal`. */
   readonly pongTimeoutMs: number;

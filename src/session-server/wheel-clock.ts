@@ -1,3 +1,4 @@
+import { Shares } from "../channel/shares.ts";
 import { Waiter, type WaiterClock } from "../session/clock.ts";
 
 class Entry extends Waiter {
@@ -12,9 +13,6 @@ class Entry extends Waiter {
 /** A turn of the wheel takes so many beats; who waits for longer than that is filed again on the way. */
 const wheelBeats = 256;
 
-/** Steps of this share around a whole are spread evenly, however many there are: those of random ones come in heaps. */
-const goldenRatio = 0.618_033_988_75;
-
 /**
  * The time of all sessions, by one timer, which files who waits on a wheel. A timer for each would cost more memory.
  *
@@ -24,10 +22,10 @@ const goldenRatio = 0.618_033_988_75;
 export class WheelClock implements WaiterClock {
   readonly #beatMs: number;
   readonly #wheel: Set<Waiter>[] = [];
+  readonly #shares = new Shares();
   #beat = 0;
   #count = 0;
   #timer: NodeJS.Timeout | undefined;
-  #share = 0;
 
   /** @param shortestMs - the shortest time that is waited for: none is late by more than about a tenth of it */
   constructor(shortestMs: number) {
@@ -40,8 +38,7 @@ export class WheelClock implements WaiterClock {
 
   /** None is so small that a beat makes up for it: an interval is then never longer than it was asked for. */
   nextShare(): number {
-    this.#share = (this.#share + goldenRatio) % 1;
-    return 0.1 + 0.9 * this.#share;
+    return 0.1 + 0.9 * this.#shares.next();
   }
 
   after(delayMs: number, run: () => void): () => void {

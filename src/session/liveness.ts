@@ -1,3 +1,4 @@
+import { mostEarly } from "../channel/shares.ts";
 import { Waiter, type WaiterClock } from "./clock.ts";
 
 /** Whose peer it is that may be gone. */
@@ -15,9 +16,6 @@ export type LivenessTimes = {
   readonly pongTimeoutMs: number;
 };
 
-/** Of the interval, so much may be left out: pings of many that fell silent together then do not come together. */
-const spread = 0.2;
-
 /** Finds a peer that is gone without a word. It waits once at a time, and a message does not touch that: it notes the time. */
 export class Liveness extends Waiter {
   readonly #clock: WaiterClock;
@@ -33,7 +31,7 @@ export class Liveness extends Waiter {
   constructor(clock: WaiterClock, times: LivenessTimes, watched: Watched) {
     super();
     this.#clock = clock;
-    this.#pingIntervalMs = times.pingIntervalMs * (1 - spread * clock.nextShare());
+    this.#pingIntervalMs = times.pingIntervalMs * (1 - mostEarly * clock.nextShare());
     this.#pongTimeoutMs = times.pongTimeoutMs;
     this.#watched = watched;
     this.start();
