@@ -1,4 +1,4 @@
-import type { IncomingMessage } from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { WebSocket } from "ws";
 import type { ControlRecord } from "../protocol/control-record.ts";
 import { FrameDecoder, framesOf } from "../protocol/frame-codec.ts";
@@ -19,6 +19,8 @@ export type Refused = {
 /** A WebSocket that is open. */
 export type Line = {
   readonly what: "line";
+  /** Of the 101. */
+  readonly headers: IncomingHttpHeaders;
   readonly openMs: number;
   readonly openedAtMs: number;
   readonly arrivals: Arrivals;
@@ -60,9 +62,12 @@ export function dial(target: Target, { limitMs, headers = {}, take }: DialOption
       arrivals.finish(undefined, error.message);
       settle({ what: "failure", code: error.code ?? "", text: error.message, afterMs: afterMs() });
     });
+    let answered: IncomingHttpHeaders = {};
+    socket.on("upgrade", (response) => void (answered = response.headers));
     socket.on("open", () =>
       settle({
         what: "line",
+        headers: answered,
         openMs: afterMs(),
         openedAtMs: performance.now(),
         arrivals,

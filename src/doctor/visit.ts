@@ -10,6 +10,7 @@ import type { SessionCredentials } from "../protocol/http-fields.ts";
 import { isControl } from "../protocol/is-control.ts";
 import type { SessionRecord } from "../protocol/record-codec.ts";
 import type { Outcome } from "./arrivals.ts";
+import { Cookies } from "./cookies.ts";
 import { dial, type Line, type Refused } from "./dial.ts";
 import { type Failure, post, type Reply } from "./post.ts";
 import type { Target } from "./target.ts";
@@ -26,6 +27,7 @@ export type Attempt<Transport, Without> =
  */
 export class Visit {
   readonly #target: Target;
+  readonly #cookies = new Cookies();
   #attaches = 0;
   #polls = 0;
   #received = 0;
@@ -61,8 +63,9 @@ export class Visit {
 
   async attachOverWebSocket(): Promise<Attempt<Line, Refused | Failure>> {
     const { limitMs, token } = this.#target;
-    const line = await dial(this.#target, { limitMs, take: this.#counter() });
+    const line = await dial(this.#target, { limitMs, headers: this.#fields(), take: this.#counter() });
     if (line.what !== "line") return { transport: line };
+    this.#cookies.take(line.headers);
     line.write({ ...this.#nextAttach(), token });
     return { transport: line, outcome: await line.arrivals.until("attached", limitMs) };
   }
@@ -114,8 +117,15 @@ export class Visit {
     return { type: "send", attach, first: 1, received: this.#received };
   }
 
-  #post(records: readonly SessionRecord[], limitMs: number, received?: number): Promise<Reply | Failure> {
-    return post(this.#target, records, { limitMs, credentials: this.#credentials, take: this.#counter(received) });
+  async #post(records: readonly SessionRecord[], limitMs: number, received?: number): Promise<Reply | Failure> {
+    const ofVisit = { credentials: this.#credentials, headers: this.#fields(), take: this.#counter(received) };
+    const reply = await post(this.#target, records, { limitMs, ...ofVisit });
+    if (reply.what === "reply") this.#cookies.take(reply.headers);
+    return reply;
+  }
+
+  #fields(): Readonly<Record<string, string>> {
+    return this.#cookies.fields(this.#target.headers);
   }
 
   /** Counts the numbered records of one response, or of one WebSocket. */

@@ -377,6 +377,22 @@ describe("a proxy that spreads the requests of a client over several servers", {
       assert.equal(after.of("same-server").verdict, "ok", after.output);
     });
   }
+
+  const keepers: readonly { readonly name: ProxyName; readonly keep: string }[] = [
+    { name: "haproxy", keep: "  cookie server insert indirect nocache" },
+    { name: "caddy", keep: "lb_policy cookie" },
+  ];
+  for (const { name, keep } of keepers) {
+    it(`is found to keep each client with its server by a cookie: ${name}`, { skip: !hasProxy(name) }, async (t) => {
+      const other = await setSite(t);
+      const { balance } = balances.find((each) => each.name === name) ?? {};
+      assert.ok(balance);
+      const part = balance(other.port, keep).replace(/ {2}server (\w+) \S+/g, "$& cookie $1");
+      const { url } = await setBehind(t, name, part);
+      const { faults, output } = await examine(url);
+      assert.deepEqual(faults, [], output);
+    });
+  }
 });
 
 /** Puts lines behind the first one that begins as it is said; of nginx, those that belong outside, in front of all. */
