@@ -1,4 +1,10 @@
 import { bytesOf, type Message } from "./message.ts";
+import { messageOverheadBytes } from "./session-limits.ts";
+
+/** A message in a list of what is kept: 10 bytes were measured with lists that are a power of two long, and half empty at worst. */
+const keptSlotBytes = 16;
+/** The payload itself. With the slot as much as any message counts beside its bytes. */
+const keptPayloadBytes: number = messageOverheadBytes - keptSlotBytes;
 
 /** Turns one payload into the bytes of one wire format. The function itself is the key under which the bytes are shared. */
 export type Encoder = (payload: Payload) => Buffer;
@@ -16,10 +22,14 @@ export class Payload {
   #lastEncoder: Encoder | undefined;
   #lastEncoding: Buffer | undefined;
   #others: Map<Encoder, Buffer> | undefined;
+  readonly #readers: number;
+  #shareBytes: number | undefined;
 
-  constructor(message: Message, contentType: string) {
+  /** @param readers - how many channels it is for */
+  constructor(message: Message, contentType: string, readers = 1) {
     this.message = message;
     this.contentType = contentType;
+    this.#readers = readers;
   }
 
   get isText(): boolean {
@@ -29,6 +39,17 @@ export class Payload {
   /** The message as bytes: text as UTF-8. Made once; bytes given by the caller are not copied. */
   get bytes(): Buffer {
     return (this.#bytes ??= bytesOf(this.message));
+  }
+
+  /**
+   * What each of those that it is for answers for, in bytes, where it is kept: its part of what is kept once for all.
+   *
+   * Counted for each in full, a broadcast to many that keep up would look like memory that is not there; counted for none,
+   * what is sent to groups of one would have no bound. The part stays the same when others have let go of it, so that a sum
+   * needs no look at who still keeps it.
+   */
+  get shareBytes(): number {
+    return (this.#shareBytes ??= keptSlotBytes + Math.ceil((this.bytes.length + keptPayloadBytes) / this.#readers));
   }
 
   /** The bytes of one wire format, made by the first caller and shared with all others. */

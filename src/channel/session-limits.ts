@@ -7,6 +7,13 @@ export type SessionLimits = {
    * Over it: the transport ends with 4003; the session stays, and ends with the next send while the client is away.
    */
   readonly maxUnacknowledgedBytes: number;
+  /**
+   * Bytes kept for all clients on a transport, until they acknowledge them. A message that one broadcast sends to several
+   * counts for each its part of the bytes, and 16 more.
+   * Over it: the transport of the client for which the most is kept ends with 4003, one after the other, until less than seven
+   * eighths are kept; their sessions stay, and count for `maxTotalReplayBytes`.
+   */
+  readonly maxTotalUnacknowledgedBytes: number;
   /** Bytes kept for a client that is away. Over it: the session ends, status `overflow`. */
   readonly maxReplayBytes: number;
   /** Messages kept for a client that is away. Over it: the session ends, status `overflow`. */
@@ -88,6 +95,8 @@ export const requestRoomBytes: number = 32 * 1024;
 export const defaultSessionLimits: SessionLimits = {
   // As much as waits for a client of a plain channel.
   maxUnacknowledgedBytes: 1024 * 1024,
+  // As much as waits for all clients of a server in its sockets.
+  maxTotalUnacknowledgedBytes: 256 * 1024 * 1024,
   // SignalR keeps 100 000 bytes; at 1 KiB a message, this and the next bound are alike.
   maxReplayBytes: 256 * 1024,
   // As many of the smallest as `drained()` lets wait: who waits for it goes over neither bound.

@@ -2,7 +2,7 @@ import type { Message } from "../channel/message-type.ts";
 import { Payload } from "../channel/payload.ts";
 import type { PieceFormat } from "../http/chunk.ts";
 import { encodeChunk } from "../http/chunk.ts";
-import type { ControlRecord } from "../protocol/control-record.ts";
+import type { CloseRecord, ControlRecord } from "../protocol/control-record.ts";
 import { encodeRecord } from "../protocol/record-codec.ts";
 import { bytesOf } from "../channel/message.ts";
 
@@ -13,6 +13,11 @@ export type Item = Message | Payload;
 export function sizeOf(item: Item): number {
   if (typeof item === "string") return Buffer.byteLength(item);
   return item instanceof Payload ? item.bytes.length : item.length;
+}
+
+/** How much a session answers for that keeps an item. @param bytes - of the item as any message counts */
+export function shareOf(item: Item | CloseRecord, bytes: number): number {
+  return item instanceof Payload ? item.shareBytes : bytes;
 }
 
 /** The record of anything but a shared message. */

@@ -16,7 +16,7 @@ import { SessionRegistry } from "../session/session-registry.ts";
 import { Derived } from "./derived.ts";
 import { Expiries } from "./expiries.ts";
 import { Admission, type Admitted, type Authorize } from "./admission.ts";
-import { type Item, sizeOf } from "./item.ts";
+import { type Item, shareOf, sizeOf } from "./item.ts";
 import { OwnedChannels } from "./owned-channels.ts";
 import { ServerSessionChannel } from "./server-session-channel.ts";
 import type { SessionTerms, UseSession } from "./session-channel.ts";
@@ -78,6 +78,7 @@ export class SessionHost<User> {
       limits,
       clock,
       sizeOf,
+      shareOf,
       createId,
       // As text: a buffer for each hash would take four times its memory.
       secrets: { create: createSecret, hash: hashOf, isEqual },

@@ -26,16 +26,18 @@ export abstract class BaseSession<Item> implements Carried<Item>, Watched, Scale
   protected current: Attachment<Item> | undefined;
   readonly #limits: SessionLimits;
   readonly #sizeOf: (item: Item) => number;
+  readonly shareOf: Scale<Item | CloseRecord>["shareOf"];
   readonly #acks: AckSchedule;
   /** Whoever carries the session knows that there is something to take, and has not taken all. */
   #isWaking = false;
   #ending: Ending | undefined;
   #liveness: Liveness | undefined;
 
-  constructor({ limits, clock, sizeOf }: SessionOptions<Item>) {
+  constructor({ limits, clock, sizeOf, shareOf }: SessionOptions<Item>) {
     this.#limits = limits;
     this.clock = clock;
     this.#sizeOf = sizeOf;
+    this.shareOf = shareOf;
     this.#acks = new AckSchedule(limits, clock, this);
   }
 
@@ -76,7 +78,7 @@ export abstract class BaseSession<Item> implements Carried<Item>, Watched, Scale
     // A peer that never acknowledges the end, or never comes back, is not waited for any longer than one that is away.
     const stopWaiting = this.clock.after(this.#limits.resumeWindowMs, () => this.drop("expired"));
     this.#ending = new Ending(end, stopWaiting);
-    this.outgoing.push(this.#ending.record, messageOverheadBytes);
+    this.outgoing.push(this.#ending.record, messageOverheadBytes, this);
     this.events.closed(end);
     this.current?.transport.wake();
     return true;
@@ -199,7 +201,7 @@ export abstract class BaseSession<Item> implements Carried<Item>, Watched, Scale
   }
 
   protected push(item: Item, bytes: number): void {
-    this.outgoing.push(item, bytes);
+    this.outgoing.push(item, bytes, this);
     // Not for each message of a turn: of a group of many, each transport would have to be brought into the cache for it.
     if (this.#isWaking) return;
     this.#isWaking = true;

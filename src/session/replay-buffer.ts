@@ -4,8 +4,16 @@ const largestIdleCapacity = 256;
 /** Those of all sessions that never held anything, since most of them hold nothing most of the time. */
 const none: never[] = [];
 
-/** Who knows how many bytes an item counts, at any time the same. */
-export type Scale<Item> = { bytesOf(item: Item): number };
+/** Who knows how much an item counts, at any time the same. */
+export type Scale<Item> = {
+  /** Of what may be kept for one peer. */
+  bytesOf(item: Item): number;
+  /** Of what is kept for all peers, some of which keep the very same items. */
+  shareOf(item: Item, bytes: number): number;
+};
+
+/** Who sums up what several hold. */
+export type Total = { add(bytes: number): void };
 
 /**
  * What was sent and is not acknowledged, by number.
@@ -25,6 +33,8 @@ export class ReplayBuffer<Item> {
   #first = 1;
   #next = 1;
   #bytes = 0;
+  #shareBytes = 0;
+  #total: Total | undefined;
 
   /** The number of the oldest item that is held, or of the next one if there is none. */
   get first(): number {
@@ -44,14 +54,27 @@ export class ReplayBuffer<Item> {
     return this.#bytes;
   }
 
+  /** What is held counts so much of a total. */
+  get shareBytes(): number {
+    return this.#shareBytes;
+  }
+
   /** @param bytes - as the scale says */
-  push(item: Item, bytes: number): void {
+  push(item: Item, bytes: number, scale: Scale<Item>): void {
     if (this.count === this.#items.length) this.#resize(Math.max(smallestCapacity, 2 * this.#items.length));
     const index = this.#indexOf(this.#next);
     this.#items[index] = item;
     if (typeof item === "string") this.#noteText(index, bytes);
     this.#next += 1;
     this.#bytes += bytes;
+    this.#addShare(scale.shareOf(item, bytes));
+  }
+
+  /** What is held counts there from here on, and nowhere else. */
+  countIn(total: Total | undefined): void {
+    this.#total?.add(-this.#shareBytes);
+    this.#total = total;
+    total?.add(this.#shareBytes);
   }
 
   /** The item of a number that is held. */
@@ -72,18 +95,27 @@ export class ReplayBuffer<Item> {
   forgetBefore(number: number, scale: Scale<Item>): void {
     if (number <= this.#first) return;
     const end = Math.min(number, this.#next);
+    let share = 0;
     for (; this.#first < end; this.#first += 1) {
       const index = this.#indexOf(this.#first);
       const item = this.#items[index];
-      if (typeof item === "string") this.#bytes -= this.#textBytes[index] ?? 0;
-      else if (item !== undefined) this.#bytes -= scale.bytesOf(item);
+      if (item === undefined) continue;
+      const bytes = typeof item === "string" ? (this.#textBytes[index] ?? 0) : scale.bytesOf(item);
+      this.#bytes -= bytes;
+      share += scale.shareOf(item, bytes);
       this.#items[index] = undefined;
     }
+    this.#addShare(-share);
     if (this.count === 0 && this.#items.length > largestIdleCapacity) this.#resize(0);
   }
 
   #indexOf(number: number): number {
     return number & (this.#items.length - 1);
+  }
+
+  #addShare(bytes: number): void {
+    this.#shareBytes += bytes;
+    this.#total?.add(bytes);
   }
 
   #noteText(index: number, bytes: number): void {

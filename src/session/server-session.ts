@@ -2,11 +2,16 @@ import { type SessionLimits, sessionOverheadBytes } from "../channel/session-lim
 import type { AttachedRecord, AttachMode, ControlRecord, ResetReason } from "../protocol/control-record.ts";
 import { Attachment, type Numbered } from "./attachment.ts";
 import { BaseSession } from "./base-session.ts";
+import type { PresentBytes } from "./present-bytes.ts";
 import type { SessionEvents, SessionOptions } from "./session-options.ts";
 import type { Transport } from "./transport.ts";
 
 /** Who keeps the sessions of a server, within time and memory. */
 export type SessionKeeper<Item> = {
+  /** What all keep whose clients are there. */
+  readonly present: PresentBytes;
+  /** That is more than it may be. */
+  crowded(): void;
   /** No transport carries it any more. */
   gone(session: ServerSession<Item>): void;
   /** More is kept for a client that is away. */
@@ -72,6 +77,11 @@ export class ServerSession<Item> extends BaseSession<Item> {
     return sessionOverheadBytes + (this.events.keptBytes ?? 0);
   }
 
+  /** What it answers for of all that is kept for clients that are there. */
+  get presentBytes(): number {
+    return this.current === undefined ? 0 : this.outgoing.shareBytes;
+  }
+
   /** How many messages were put on a transport: no client can have more. */
   get sent(): number {
     return this.written;
@@ -92,14 +102,15 @@ export class ServerSession<Item> extends BaseSession<Item> {
   send(item: Item): boolean {
     if (!this.isOpen) return false;
     const bytes = this.bytesOf(item);
-    if (this.current === undefined || this.outgoing.bytes + bytes > this.#limits.maxUnacknowledgedBytes) {
-      return this.#keep(item, bytes);
-    }
-    this.push(item, bytes);
-    return true;
+    const isBehind = this.current === undefined || this.outgoing.bytes + bytes > this.#limits.maxUnacknowledgedBytes;
+    if (!isBehind) this.push(item, bytes);
+    else if (!this.#keep(item, bytes)) return false;
+    if (this.#keeper.present.isOver) this.#keeper.crowded();
+    // The memory for all that are away may have had to be taken from this one.
+    return !this.isOver;
   }
 
-  /** Sends while the client is away, or far behind. */
+  /** Sends while the client is away, or far behind. @returns false when the session ends, since it keeps too much already */
   #keep(item: Item, bytes: number): boolean {
     const isOverLimit = this.outgoing.count > 0 && !this.#hasRoomFor(bytes);
     // The message that goes over the limit is still kept, so that the session can be resumed; the next one is not.
@@ -113,8 +124,7 @@ export class ServerSession<Item> extends BaseSession<Item> {
     // That it is away then counts all that it keeps, this one, too.
     if (isOverLimit) this.detach("slow");
     if (wasAway) this.#keeper.grew(this, bytes);
-    // The memory for all that are away may have had to be taken from this one.
-    return !this.isOver;
+    return true;
   }
 
   /** Goes on over a transport whose attach is higher than all before, and answers it. */
@@ -131,6 +141,7 @@ export class ServerSession<Item> extends BaseSession<Item> {
     attachment.nextIncoming = this.received + 1;
     // A poll that is held for long is silence: to end it is the ping, the next poll the answer.
     this.carry(attachment, mode === "poll" ? { pingIntervalMs: pollHoldMs, pongTimeoutMs } : this.#limits);
+    this.outgoing.countIn(this.#keeper.present);
     this.#keeper.returned(this);
     const answer: AttachedRecord = {
       type: "attached",
@@ -185,6 +196,7 @@ export class ServerSession<Item> extends BaseSession<Item> {
 
   protected gone(): void {
     this.#goneSinceMs = this.clock.now();
+    this.outgoing.countIn(undefined);
     this.#keeper.gone(this);
     this.events.left();
   }

@@ -1,5 +1,6 @@
 import type { Message } from "../channel/message-type.ts";
 import type { SessionLimits } from "../channel/session-limits.ts";
+import type { CloseRecord } from "../protocol/control-record.ts";
 import type { WaiterClock } from "./clock.ts";
 import type { SessionEnd } from "./ending.ts";
 
@@ -22,4 +23,6 @@ export type SessionOptions<Item> = {
   readonly clock: WaiterClock;
   /** The bytes of an item as it goes out. */
   readonly sizeOf: (item: Item) => number;
+  /** What one session answers for that keeps an item, which others may keep, too. At any time the same. */
+  readonly shareOf: (item: Item | CloseRecord, bytes: number) => number;
 };

@@ -4,6 +4,7 @@ import type { Attachment } from "./attachment.ts";
 import type { SessionEvents, SessionOptions } from "./session-options.ts";
 import { EndedSessions } from "./ended-sessions.ts";
 import { GoneSessions } from "./gone-sessions.ts";
+import { PresentBytes } from "./present-bytes.ts";
 import { busy, type Refusal, superseded, unknown } from "./refusal.ts";
 import { OpeningRates } from "./opening-rates.ts";
 import { ResumeSecret, type SecretTools } from "./resume-secret.ts";
@@ -55,6 +56,7 @@ export class SessionRegistry<Item, Hash> {
   readonly #sessions = new Map<string, Kept<Item, Hash>>();
   readonly #byKey = new Map<string, Kept<Item, Hash>>();
   readonly #gone: GoneSessions<Item>;
+  readonly #present: PresentBytes;
   readonly #ofOwners: SessionShares<Item>;
   readonly #ofAddresses: SessionShares<Item>;
   readonly #openingRates: OpeningRates;
@@ -65,11 +67,14 @@ export class SessionRegistry<Item, Hash> {
     this.#options = options;
     const { limits, clock } = options;
     this.#gone = new GoneSessions(limits, clock);
+    this.#present = new PresentBytes(limits.maxTotalUnacknowledgedBytes);
     this.#ofOwners = new SessionShares(limits.maxSessionsPerOwner);
     this.#ofAddresses = new SessionShares(limits.maxSessionsPerAddress);
     this.#openingRates = new OpeningRates(limits.maxNewSessionsPerAddress, limits.maxSessions);
     this.#ended = new EndedSessions(limits.maxEndedSessions);
     this.#keeper = {
+      present: this.#present,
+      crowded: () => this.#present.cutOff(this.#all()),
       gone: (session) => this.#isGone(session),
       grew: (session, bytes) => this.#gone.grew(session, bytes),
       returned: (session) => this.#isBack(session),
@@ -84,6 +89,11 @@ export class SessionRegistry<Item, Hash> {
   /** Bytes that wait for clients that are away. */
   get goneBytes(): number {
     return this.#gone.bytes;
+  }
+
+  /** Bytes that clients have not acknowledged that are there. */
+  get presentBytes(): number {
+    return this.#present.bytes;
   }
 
   /** Resumes the session that an attach names, or says why not and opens another. */
@@ -122,6 +132,10 @@ export class SessionRegistry<Item, Hash> {
   /** The number of the end of a session that its client closed, which may not know yet that it has come. */
   receivedEndOf(session: string): number | undefined {
     return this.#ended.byId(session)?.received;
+  }
+
+  *#all(): Iterable<ServerSession<Item>> {
+    for (const { session } of this.#sessions.values()) yield session;
   }
 
   /** Why the session that an attach names cannot be resumed. Undefined: it can, or none is named. */

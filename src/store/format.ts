@@ -25,13 +25,17 @@ const jsonType = "application/json; charset=utf-8";
 const textType = "text/plain; charset=utf-8";
 const bytesType = "application/octet-stream";
 
-/** Text and bytes as they are, anything else as JSON. Throws `INVALID_ARGUMENT` for what has no JSON form, and for a promise. */
-export function payloadOf(value: unknown): Payload {
-  if (typeof value === "string") return new Payload(value, textType);
+/**
+ * Text and bytes as they are, anything else as JSON. Throws `INVALID_ARGUMENT` for what has no JSON form, and for a promise.
+ *
+ * @param readers - how many members it is for
+ */
+export function payloadOf(value: unknown, readers = 1): Payload {
+  if (typeof value === "string") return new Payload(value, textType, readers);
   return lookAt("a value to broadcast", value, () => {
     noPromise(value);
-    if (isBytes(value)) return new Payload(readableBytes("a value to broadcast", value), bytesType);
-    return new Payload(toJson(value), jsonType);
+    if (isBytes(value)) return new Payload(readableBytes("a value to broadcast", value), bytesType, readers);
+    return new Payload(toJson(value), jsonType, readers);
   });
 }
 

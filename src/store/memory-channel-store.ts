@@ -206,16 +206,16 @@ export class MemoryChannelStore<Attachment = undefined> {
   }
 
   /** Writes a value once for all, and remembers it if it is to be kept. */
-  #record({ name, history }: Group<Attachment, unknown>, value: unknown, isKept: boolean): Payload {
-    if (history === undefined) return payloadOf(value);
-    const payload = this.#formatOne(name, isKept ? history.nextPosition : history.position, value);
+  #record({ name, size, history }: Group<Attachment, unknown>, value: unknown, isKept: boolean): Payload {
+    if (history === undefined) return payloadOf(value, size);
+    const payload = this.#formatOne(name, isKept ? history.nextPosition : history.position, value, size);
     if (isKept) history.append(value, payload.bytes.length);
     return payload;
   }
 
-  #formatOne(group: string, position: Position, value: unknown): Payload {
+  #formatOne(group: string, position: Position, value: unknown, readers = 1): Payload {
     const messages = [{ position, value: lookAt("a value to broadcast", value, () => noPromise(value)) }];
-    return payloadOf(this.#format({ group, position, recovered: true, messages }));
+    return payloadOf(this.#format({ group, position, recovered: true, messages }), readers);
   }
 
   /** Sends a member what it has missed, or the latest. @returns whether the history reaches back as far as it asks */

@@ -174,6 +174,7 @@ class Talk {
       clock: waiterClock(this.clock),
       limits: defaultSessionLimits,
       sizeOf: (message: Message) => Buffer.byteLength(message),
+      shareOf: (_message: unknown, bytes: number) => bytes,
     };
     this.registry = new SessionRegistry<Message, string>({
       ...shared,

@@ -310,6 +310,53 @@ describe("S19 a client that does not read", () => {
   });
 });
 
+describe("S19 clients that read what comes, and acknowledge nothing", () => {
+  for (const transport of transports) {
+    it(`S19 have a bound together, by ${transport}: whoever has the most kept is cut off, and gets all of it when it resumes`, async (t) => {
+      const { maxUnacknowledgedBytes, maxTotalUnacknowledgedBytes } = defaultSessionLimits;
+      assert.deepEqual([maxUnacknowledgedBytes, maxTotalUnacknowledgedBytes], [2 ** 20, 2 ** 28]);
+      const limits = { maxTotalUnacknowledgedBytes: 400_000 };
+      const { port, channels } = await setSessions(t, { limits });
+      const most = await attachBy(transport, port);
+      for (let count = 0; count < 2; count += 1) await attachBy(transport, port);
+      assert.ok(most.attached);
+      const [channel, ...rest] = channels;
+      assert.ok(channel);
+      const messages = ["1", "2", "3"].map((each) => each.repeat(60_000));
+      for (const message of messages) channel.send(message);
+      for (const each of rest) each.send("x".repeat(100_000));
+      assert.ok(channel.isPresent);
+      for (const each of rest) each.send("x".repeat(20_000));
+      assert.equal(channel.isPresent, false);
+      assert.ok(channel.isOpen && rest.every(({ isOpen, isPresent }) => isOpen && isPresent));
+      if (transport === "websocket") assert.equal(await closeCodeOf(most), 4003);
+      else if (transport === "stream") await most.client.waitForEnd();
+      else {
+        const poll = { type: "poll", attach: 1, poll: 1, received: 0 } as const;
+        const { status } = await new SessionRequester(most.client).ask([poll], {
+          credentials: credentialsOf(most.attached),
+        });
+        assert.equal(status, 409);
+      }
+      channel.send("last");
+      const { socket, attached } = await attachBy("websocket", port, {
+        record: { attach: 2, received: 0, ...credentialsOf(most.attached) },
+      });
+      assert.deepEqual([attached?.resumed, attached?.first], [true, 1]);
+      for (const message of [...messages, "last"]) assert.equal(await socket?.next(), message);
+      assert.ok(rest.every(({ isPresent }) => isPresent));
+    });
+  }
+});
+
+async function closeCodeOf({ socket }: Awaited<ReturnType<typeof attachBy>>): Promise<number> {
+  for (;;) {
+    const frame = await socket?.socket.nextFrame();
+    if (frame === undefined) assert.fail("no WebSocket");
+    if (frame.opcode === frames.opcodes.close) return frame.payload.readUInt16BE(0);
+  }
+}
+
 describe("S20 what is kept for sessions", () => {
   it("S20 is bounded for a client that is away, in bytes and in messages, and for all of them together", async (t) => {
     const { maxReplayBytes, maxReplayMessages, maxTotalReplayBytes } = defaultSessionLimits;

@@ -173,6 +173,8 @@ export class ModelServer {
   readonly #options: ModelServerOptions;
   readonly #polls = new Map<Attachment<Message>, PollCarrier>();
   readonly open = new Map<string, ServerSession<Message>>();
+  /** Those that are over, too. */
+  readonly sessions: ServerSession<Message>[] = [];
   #isAlive = true;
 
   constructor(given: ModelServerOptions) {
@@ -188,6 +190,7 @@ export class ModelServer {
       limits: { ...given.limits, maxMessageBytes },
       clock: waiterClock(clock),
       sizeOf: (message) => Buffer.byteLength(message),
+      shareOf: (_message, bytes) => bytes,
       secrets: {
         create: given.createToken,
         hash: (secret) => `hash of ${secret}`,
@@ -279,6 +282,7 @@ export class ModelServer {
     const { oracle } = this.#options;
     oracle.opened(session);
     this.open.set(session.id, session);
+    this.sessions.push(session);
     return {
       message: (message) => oracle.serverReceived(session.id, message),
       closed: (end) => {

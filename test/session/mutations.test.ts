@@ -112,6 +112,30 @@ const mutations: readonly Mutation[] = [
     to: "if (false)",
   },
   {
+    name: "keeps more and more for all clients that are there",
+    file: "session/server-session",
+    from: "this.#keeper.crowded();",
+    to: "0;",
+  },
+  {
+    name: "counts a client that has left among those that are there",
+    file: "session/server-session",
+    from: "this.outgoing.countIn(undefined);",
+    to: "",
+  },
+  {
+    name: "does not count what a client has to come back to",
+    file: "session/server-session",
+    from: "this.outgoing.countIn(this.#keeper.present);",
+    to: "",
+  },
+  {
+    name: "counts what is acknowledged",
+    file: "session/replay-buffer",
+    from: "this.#addShare(-share);",
+    to: "",
+  },
+  {
     name: "never lets a session expire",
     file: "session/gone-sessions",
     from: 'session.drop("expired")',

@@ -131,6 +131,18 @@ export class Oracle {
     check(bytes >= 0 && bytes <= most, `${bytes} bytes are kept for clients that are away`);
   }
 
+  checkPresentBytes(bytes: number, sessions: readonly ServerSession<Message>[]): void {
+    const present = sessions.filter(({ attachment }) => attachment !== undefined);
+    const kept = present.reduce((sum, { bufferedBytes }) => sum + bufferedBytes, 0);
+    check(bytes === kept, `${bytes} bytes are counted for clients that are there, and ${kept} are kept`);
+  }
+
+  /** Just behind a send: with an attach there may be more, until the next one. */
+  checkSent(presentBytes: number): void {
+    const most = this.#limits.maxTotalUnacknowledgedBytes;
+    check(presentBytes <= most, `${presentBytes} bytes are kept for clients that are there`);
+  }
+
   /** When the network is well again, and enough time has passed. */
   get isDelivered(): boolean {
     if (this.#clientEnd !== undefined) return true;

@@ -40,6 +40,8 @@ class Run {
     this.#limits = {
       ...defaultSessionLimits,
       maxUnacknowledgedBytes: random.pick([3000, 8000]),
+      // Not drawn, so that the draws of a seed stay as they are.
+      maxTotalUnacknowledgedBytes: random.seed % 4 === 1 ? 2000 : 16_000,
       maxReplayBytes: random.pick([1500, 3000]),
       maxReplayMessages: random.pick([6, 20]),
       resumeWindowMs: 20_000,
@@ -149,6 +151,7 @@ class Run {
       for (let sent = 0; sent < count && session.isOpen; sent += 1) {
         const message = this.#message("s");
         if (session.send(message)) this.#oracle.serverSent(session.id, message);
+        this.#oracle.checkSent(this.#server.registry.presentBytes);
         this.#oracle.checkBounds(session);
       }
     }
@@ -162,7 +165,9 @@ class Run {
   }
 
   #checkBounds(): void {
-    this.#oracle.checkGoneBytes(this.#server.registry.goneBytes);
+    const { registry, sessions } = this.#server;
+    this.#oracle.checkGoneBytes(registry.goneBytes);
+    this.#oracle.checkPresentBytes(registry.presentBytes, sessions);
   }
 
   /** The network is well again: everything has to arrive now. */
@@ -184,6 +189,7 @@ class Run {
     this.#oracle.checkEnded();
     if (this.#server.registry.size > 0) throw new Error(`${this.#server.registry.size} sessions are still kept`);
     if (this.#server.registry.goneBytes !== 0) throw new Error("bytes of sessions that are over are still counted");
+    if (this.#server.registry.presentBytes !== 0) throw new Error("bytes of clients that have left are still counted");
   }
 
   #openLink(): Link["client"] {

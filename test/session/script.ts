@@ -66,6 +66,7 @@ export class ScriptedServer {
       limits: { ...defaultSessionLimits, maxMessageBytes: 1000, ...limits },
       clock: waiterClock(this.clock),
       sizeOf: (message) => Buffer.byteLength(message),
+      shareOf: (_message, bytes) => bytes,
       createId: () => this.#token("session"),
       secrets: { create: () => this.#token("secret"), hash: (secret) => `#${secret}`, isEqual: (a, b) => a === b },
     });
