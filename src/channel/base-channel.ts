@@ -199,7 +199,7 @@ export abstract class BaseChannel implements Channel {
 
   /** Where bodies wait that are read piece by piece, and everything sent behind them. */
   protected get streams(): StreamBodyQueue {
-    return (this.#streams ??= new StreamBodyQueue((cause) => {
+    return (this.#streams ??= new StreamBodyQueue(this, (cause) => {
       this.report(new ChannelErrorOf("BODY_FAILED", { channelId: this.id, reason: "its source failed" }, { cause }));
       this.fail();
     }));

@@ -47,10 +47,11 @@ export type Limits = {
    */
   readonly maxBufferedBytes: number;
   /**
-   * Bytes that wait for the network in all channels of a server together, of a session those that its transport has taken.
-   * Answers that are complete, a `Response` that streams, what stands behind a stream and the newest of keys do not count.
+   * Bytes that wait for the network in all channels and responses of a server together, of a session those that its transport
+   * has taken; and those of sends that stand behind a stream body, with 270 for each.
+   * What has ended, as an answer that is complete, and the newest of keys do not count.
    * Over it: the channel for which the most wait closes with status `overflow`, and its connection is cut, one after the
-   * other, until it is no more; a session stays.
+   * other, until it is no more; a session stays, but for one with the most behind a stream body.
    */
   readonly maxTotalBufferedBytes: number;
   /** Messages that wait for a slow receive handler. At it: reading pauses, so that the client waits. */
@@ -160,9 +161,12 @@ export const streamHeadDelayMs = 50;
 /**
  * How many sends may wait behind a stream, besides `maxBufferedBytes` for what they hold. Over it: as over that.
  *
- * Each takes about 270 bytes besides its own, so these take as much memory as the default lets wait.
+ * With {@link waitingSendBytes} each, these take as much memory as the default lets wait.
  */
 export const mostWaitingSends = 4096;
+
+/** About what a send that waits behind a stream takes in V8, besides its own bytes. */
+export const waitingSendBytes = 270;
 
 /**
  * How many records of one request of a session are read. What is behind them comes again with the next request, as for a

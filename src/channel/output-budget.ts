@@ -1,16 +1,17 @@
 import type { Socket } from "node:net";
 import type { Limits } from "./limits.ts";
 
-/** Whom it waits for. */
-type Client = { readonly isOpen: boolean; overflow(): void };
+/** Who sends, and can be ended because too much waits. */
+export type Sender = { overflow(): void };
 
 type Waiting = { held: Held; bytes: number };
 
-/** Where what waits for a socket is, before it is handed over. */
+/** Where what waits is. */
 type Held = { readonly bufferedAmount: number };
 
 /**
- * What waits for all clients of a server together.
+ * What waits for all clients of a server together: in the outboxes of their sockets, and in line behind the streams of
+ * channels.
  *
  * Only what a socket has left over when it was written to is noted here, so that a client that keeps up costs nothing. What
  * it takes later is not: the sum is counted anew when it seems to be too much. An answer that is complete does not count. Its
@@ -18,24 +19,44 @@ type Held = { readonly bufferedAmount: number };
  */
 export class OutputBudget {
   readonly #maxBytes: number;
-  readonly #channelOf: (socket: Socket) => Client | undefined;
-  readonly #waiting = new Map<Socket, Waiting>();
+  readonly #senderOf: (socket: Socket) => Sender | undefined;
+  readonly #sockets = new Map<Socket, Waiting>();
+  readonly #lines = new Map<Sender, Waiting>();
   /** At least as many as there are. */
   #bytes = 0;
   #isScheduled = false;
 
-  /** @param channelOf - the channel that has a socket now */
-  constructor({ maxTotalBufferedBytes }: Limits, channelOf: (socket: Socket) => Client | undefined) {
+  /** @param senderOf - who has a socket now, and is not through */
+  constructor({ maxTotalBufferedBytes }: Limits, senderOf: (socket: Socket) => Sender | undefined) {
     this.#maxBytes = maxTotalBufferedBytes;
-    this.#channelOf = channelOf;
+    this.#senderOf = senderOf;
   }
 
   /** A socket did not take everything. */
   note(socket: Socket, held: Held): void {
-    let waiting = this.#waiting.get(socket);
+    this.#note(this.#sockets, socket, held);
+  }
+
+  /** A send stands in line behind a stream. */
+  noteLine(sender: Sender, held: Held): void {
+    this.#note(this.#lines, sender, held);
+  }
+
+  /** A socket is closed. */
+  forget(socket: Socket): void {
+    this.#forget(this.#sockets, socket);
+  }
+
+  /** Nothing stands in line any more. */
+  forgetLine(sender: Sender): void {
+    this.#forget(this.#lines, sender);
+  }
+
+  #note<Key>(all: Map<Key, Waiting>, key: Key, held: Held): void {
+    let waiting = all.get(key);
     if (waiting === undefined) {
       waiting = { held, bytes: 0 };
-      this.#waiting.set(socket, waiting);
+      all.set(key, waiting);
     }
     const bytes = held.bufferedAmount;
     this.#bytes += bytes - waiting.bytes;
@@ -50,39 +71,48 @@ export class OutputBudget {
     });
   }
 
-  /** A socket is closed. */
-  forget(socket: Socket): void {
-    this.#bytes -= this.#waiting.get(socket)?.bytes ?? 0;
-    this.#waiting.delete(socket);
+  #forget<Key>(all: Map<Key, Waiting>, key: Key): void {
+    this.#bytes -= all.get(key)?.bytes ?? 0;
+    all.delete(key);
   }
 
-  /** Ends the channels for which the most waits, until there is no more than may. */
+  /** Ends those for which the most waits, until there is no more than may. */
   #keepWithin(): void {
     const all = this.#count();
     if (this.#bytes <= this.#maxBytes) return;
-    all.sort((one, other) => other.bytes - one.bytes);
-    for (const { socket, channel } of all) {
+    const sorted = [...all].toSorted(([, one], [, other]) => other.bytes - one.bytes);
+    for (const [sender, { socket }] of sorted) {
       // The application is told of each end, and may end others.
-      if (!channel.isOpen) continue;
-      channel.overflow();
-      // Nothing else frees what the socket holds, and a Close frame behind that would reach nobody who does not read.
-      socket.destroy();
-      this.forget(socket);
+      const isThere = socket === undefined ? this.#lines.has(sender) : this.#senderOf(socket) === sender;
+      if (!isThere) continue;
+      sender.overflow();
+      this.forgetLine(sender);
+      if (socket !== undefined) {
+        // Nothing else frees what the socket holds, and a Close frame behind that would reach nobody who does not read.
+        socket.destroy();
+        this.forget(socket);
+      }
       if (this.#bytes <= this.#maxBytes) return;
     }
   }
 
-  /** Counts anew. @returns the channels for which something waits */
-  #count() {
-    const all = [];
+  /** Counts anew. @returns for whom something waits */
+  #count(): Map<Sender, { bytes: number; readonly socket?: Socket }> {
+    const all = new Map<Sender, { bytes: number; readonly socket?: Socket }>();
     this.#bytes = 0;
-    for (const [socket, waiting] of this.#waiting) {
-      const channel = this.#channelOf(socket);
-      const bytes = channel?.isOpen === true ? waiting.held.bufferedAmount : 0;
-      waiting.bytes = bytes;
-      this.#bytes += bytes;
-      if (bytes === 0 || channel === undefined) this.#waiting.delete(socket);
-      else all.push({ socket, bytes, channel });
+    for (const [socket, waiting] of this.#sockets) {
+      const sender = this.#senderOf(socket);
+      waiting.bytes = sender === undefined ? 0 : waiting.held.bufferedAmount;
+      this.#bytes += waiting.bytes;
+      if (waiting.bytes === 0 || sender === undefined) this.#sockets.delete(socket);
+      else all.set(sender, { bytes: waiting.bytes, socket });
+    }
+    for (const [sender, waiting] of this.#lines) {
+      waiting.bytes = waiting.held.bufferedAmount;
+      this.#bytes += waiting.bytes;
+      const known = all.get(sender);
+      if (known === undefined) all.set(sender, { bytes: waiting.bytes });
+      else known.bytes += waiting.bytes;
     }
     return all;
   }

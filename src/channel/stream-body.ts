@@ -1,6 +1,7 @@
 import { chunkBytes, isStream, type NormalBody, type StreamBody } from "./data.ts";
 import { discard, expectFailure, openSource, type Source } from "./source.ts";
-import { mostWaitingSends } from "./limits.ts";
+import { mostWaitingSends, waitingSendBytes } from "./limits.ts";
+import type { OutputBudget, Sender } from "./output-budget.ts";
 import { untilBudget } from "./turn.ts";
 
 /** Where the pieces of a stream body go. Each of these may be called only in this order: piece*, then end. */
@@ -14,10 +15,14 @@ export type StreamSink = {
 /** Told when a source failed, or yielded what cannot be sent. */
 export type StreamFailureListener = (cause: unknown) => void;
 
+/** Whose bodies they are. */
+type Owner = Sender & { readonly environment: { readonly budget: OutputBudget } };
+
 type Waiting = { readonly run: () => void; readonly bytes: number; readonly body: NormalBody };
 
 /** Reads bodies piece by piece with backpressure, and keeps what is sent meanwhile in line behind them. */
 export class StreamBodyQueue {
+  readonly #owner: Owner;
   readonly #failed: StreamFailureListener;
   /** The one that is read now. A read that comes back for another one is out of date. */
   #source: Source | undefined;
@@ -28,7 +33,8 @@ export class StreamBodyQueue {
   #ends: (() => void) | undefined;
   #whenIdle: (() => void)[] = [];
 
-  constructor(failed: StreamFailureListener) {
+  constructor(owner: Owner, failed: StreamFailureListener) {
+    this.#owner = owner;
     this.#failed = failed;
   }
 
@@ -44,6 +50,11 @@ export class StreamBodyQueue {
 
   get waitingBytes(): number {
     return this.#waitingBytes;
+  }
+
+  /** As {@link waitingBytes}, with what each send takes besides. */
+  get bufferedAmount(): number {
+    return this.#waitingBytes + this.#waiting.length * waitingSendBytes;
   }
 
   /** Whether no further send may wait, however few bytes it has: a client has an empty one sent for six of its own. */
@@ -71,6 +82,7 @@ export class StreamBodyQueue {
     expectFailure(body);
     this.#waiting.push({ run, bytes, body });
     this.#waitingBytes += bytes;
+    this.#owner.environment.budget.noteLine(this.#owner, this);
   }
 
   /** Reads no more of any source, sends what else waits, then calls back. */
@@ -146,6 +158,7 @@ export class StreamBodyQueue {
   }
 
   #becameIdle(): void {
+    this.#owner.environment.budget.forgetLine(this.#owner);
     const callbacks = this.#whenIdle;
     this.#whenIdle = [];
     for (const callback of callbacks) callback();

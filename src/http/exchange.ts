@@ -72,6 +72,11 @@ export class Exchange {
     return this.#phase !== "unanswered";
   }
 
+  /** Whether a response has begun whose end is not known yet. */
+  get isStreaming(): boolean {
+    return this.#phase === "streaming";
+  }
+
   get isFinished(): boolean {
     return this.#phase === "finished";
   }
@@ -169,6 +174,11 @@ export class Exchange {
     if (this.socket.writableLength === 0) this.#outbox?.flush();
     else this.#outbox?.clear();
     this.socket.destroy();
+  }
+
+  /** More waits for all clients together than may: as {@link abort}. */
+  overflow(): void {
+    this.abort();
   }
 
   /** Nothing is written any more: the connection is gone. */

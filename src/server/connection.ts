@@ -3,7 +3,9 @@ import type { BaseChannel } from "../channel/base-channel.ts";
 import type { Environment } from "../channel/environment.ts";
 import { ChannelErrorOf } from "../channel/errors.ts";
 import type { Movable } from "../channel/movable.ts";
+import type { Sender } from "../channel/output-budget.ts";
 import { encodeConstantResponse } from "../http/constant-response.ts";
+import type { Exchange } from "../http/exchange.ts";
 import type { RequestFault } from "../http/request-rules.ts";
 import { endSocket } from "./end-socket.ts";
 
@@ -21,6 +23,8 @@ export type Turn = {
   goAway(): void;
   /** What has been handed to the application, and carries what it sends. */
   readonly channel: BaseChannel | undefined;
+  /** The response, of a request that is not an upgrade. */
+  readonly exchange?: Exchange | undefined;
 };
 
 /** Whoever takes connections in. */
@@ -207,9 +211,11 @@ export class Connection {
     this.#current?.goAway();
   }
 
-  /** The channel that has the connection now. */
-  get channel(): BaseChannel | undefined {
-    return this.#current?.channel;
+  /** Who sends over it now, and is not through: a channel, or a response that streams. */
+  get sender(): Sender | undefined {
+    const { channel, exchange } = this.#current ?? {};
+    if (channel !== undefined && channel.closed === undefined) return channel;
+    return exchange?.isStreaming === true ? exchange : undefined;
   }
 
   /** What it is that can go on elsewhere when the server stops. */

@@ -39,7 +39,7 @@ export class HttpTurn implements Turn, IntakeListener, DispatchListener, Exchang
   #isAnsweredElsewhere = false;
   /** The client has its whole answer, as far as this side can know. */
   #isComplete = false;
-  #exchange: Exchange | undefined;
+  exchange: Exchange | undefined;
   #request: ServedRequest | undefined;
   #channel: HttpChannel | undefined;
   placeholder: Response | undefined;
@@ -88,14 +88,14 @@ export class HttpTurn implements Turn, IntakeListener, DispatchListener, Exchang
   clientEnded(): void {
     // A handler that still runs gets to answer: a client may send its request, then FIN, then read. But a channel or a
     // stream that has begun has no other sign that its client is gone.
-    const isWaitedFor = this.#channel === undefined && this.#exchange?.isAnswered !== true;
+    const isWaitedFor = this.#channel === undefined && this.exchange?.isAnswered !== true;
     if (!isWaitedFor && !this.#isFinished) this.#connection.cut();
   }
 
   connectionGone(byStop: boolean): void {
     this.#endPending();
     if (!this.#isFinished) {
-      this.#exchange?.abandon();
+      this.exchange?.abandon();
       if (byStop) this.#channel?.serverStopped();
       else this.#channel?.clientLeft();
     }
@@ -128,7 +128,7 @@ export class HttpTurn implements Turn, IntakeListener, DispatchListener, Exchang
   }
 
   get #isFinished(): boolean {
-    return this.#isAnsweredElsewhere || this.#exchange?.isFinished === true;
+    return this.#isAnsweredElsewhere || this.exchange?.isFinished === true;
   }
 
   #checkExpectations(): RequestFault | undefined {
@@ -144,7 +144,7 @@ export class HttpTurn implements Turn, IntakeListener, DispatchListener, Exchang
   answeredElsewhere(): void {
     this.#isAnsweredElsewhere = true;
     this.#endPending();
-    this.#exchange?.abandon();
+    this.exchange?.abandon();
     this.#channel?.supersede();
   }
 
@@ -159,7 +159,7 @@ export class HttpTurn implements Turn, IntakeListener, DispatchListener, Exchang
 
   #proceed(): void {
     if (!this.#isRunning || this.#isAnsweredElsewhere) return;
-    if (this.#exchange !== undefined || this.#connection.isClosing) return;
+    if (this.exchange !== undefined || this.#connection.isClosing) return;
     const intake = this.#intake;
     if (intake?.fault !== undefined) this.#refuse(intake.fault);
     else if (intake?.isWhole === true) this.#run(intake.takeBody());
@@ -169,8 +169,8 @@ export class HttpTurn implements Turn, IntakeListener, DispatchListener, Exchang
     const { keepsAlive, message, presetFields } = this.#node;
     const { socket } = this.#connection;
     const { environment } = this.#state;
-    this.#exchange = new Exchange(this, message, { socket, environment, keepsAlive, presetFields });
-    return this.#exchange;
+    this.exchange = new Exchange(this, message, { socket, environment, keepsAlive, presetFields });
+    return this.exchange;
   }
 
   #refuse({ status, rule, fields }: RequestFault): void {
@@ -217,7 +217,7 @@ export class HttpTurn implements Turn, IntakeListener, DispatchListener, Exchang
 
   take(use: UseChannel, _options: HandshakeOptions, kit: ChannelKit = plainChannels): Response {
     const request = this.#request;
-    const exchange = this.#exchange;
+    const exchange = this.exchange;
     const placeholder = channelResponse();
     // Neither can be: the request that this was taken from was made after both.
     if (request === undefined || exchange === undefined) return placeholder;
@@ -234,7 +234,7 @@ export class HttpTurn implements Turn, IntakeListener, DispatchListener, Exchang
 
   answered(response: Response): void {
     this.#endPending();
-    const exchange = this.#exchange;
+    const exchange = this.exchange;
     const channel = this.#channel;
     if (exchange === undefined) return;
     if (channel !== undefined && response === this.placeholder) {
@@ -266,7 +266,7 @@ export class HttpTurn implements Turn, IntakeListener, DispatchListener, Exchang
     this.#endPending();
     this.#closeOpening();
     if (this.#channel !== undefined) this.#channel.fail();
-    else if (this.#exchange !== undefined) constantResponse(this.#exchange, 500);
+    else if (this.exchange !== undefined) constantResponse(this.exchange, 500);
   }
 
   finished(isPersistent: boolean): void {

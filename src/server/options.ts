@@ -123,6 +123,6 @@ function createEnvironment({ limits, onError, serverHeader }: ListenerOptions): 
     throw invalidArgument("serverHeader", "printable ASCII text", serverHeader);
   }
   const resolved = resolveLimits(limits);
-  const budget = new OutputBudget(resolved, (socket) => Connection.of(socket)?.channel);
+  const budget = new OutputBudget(resolved, (socket) => Connection.of(socket)?.sender);
   return { limits: resolved, budget, report: containListener(onError ?? reportToStandardError), serverHeader };
 }

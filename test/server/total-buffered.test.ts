@@ -7,6 +7,7 @@ import { defaultLimits } from "../../src/channel/limits.ts";
 import { OutputBudget } from "../../src/channel/output-budget.ts";
 import { attachRecord, credentialsOf, SessionRequester, SessionWebSocket } from "../session-server/session-client.ts";
 import { eventually } from "../support/expect.ts";
+import { collectGarbage } from "../support/resources.ts";
 import { connectRaw, destroyOpenClients, type RawClient } from "../support/raw-client.ts";
 import { Recorder } from "../support/recorder.ts";
 import { guardAgainstUnhandled } from "../support/unhandled.ts";
@@ -19,6 +20,12 @@ afterEach(destroyOpenClients);
 const mebibyte = 2 ** 20;
 const filler = "x".repeat(64 * 1024);
 
+/** A body with one piece, and no end. */
+async function* endless(piece: string): AsyncGenerator<Uint8Array> {
+  yield Buffer.from(piece);
+  await new Promise(() => undefined);
+}
+
 /** A server with little room for all of its clients, and much for each. */
 class Stage {
   readonly log = new Recorder();
@@ -27,7 +34,11 @@ class Stage {
 
   static async set(t: TestContext, limits: Partial<Limits> = {}): Promise<Stage> {
     const stage = new Stage();
-    const { port } = await setServer(t, (request) => withChannel(request, (channel) => stage.#take(request, channel)), {
+    const handler = (request: Request): Response | Promise<Response> => {
+      if (request.url.endsWith("/response")) return stage.#respond();
+      return withChannel(request, (channel) => stage.#take(request, channel));
+    };
+    const { port } = await setServer(t, handler, {
       limits: { maxTotalBufferedBytes: 2 * mebibyte, maxBufferedBytes: 64 * mebibyte, ...limits },
     });
     stage.port = port;
@@ -40,6 +51,17 @@ class Stage {
     channel.onClose((status, { code }) => this.log.record(`close ${name}`, status, code));
     this.channels.set(name, channel);
     this.log.record(`open ${name}`);
+  }
+
+  #respond(): Response {
+    this.log.record("open response");
+    const piece = Buffer.from("z".repeat(16 * mebibyte));
+    return new Response(
+      new ReadableStream({
+        start: (controller) => controller.enqueue(piece),
+        cancel: () => this.log.record("close response"),
+      }),
+    );
   }
 
   async webSocket(name: string): Promise<RawWebSocket> {
@@ -122,6 +144,123 @@ describe("what waits for all clients of a server together", () => {
     }
   });
 
+  it("counts what stands in line behind a stream body [C127, P42]", async (t) => {
+    const stage = await Stage.set(t);
+    const socket = await stage.webSocket("most");
+    socket.client.resume();
+    await stage.webSocket("some");
+    await stage.request("stream");
+    for (const name of ["most", "some", "stream"]) stage.channel(name).send(endless(""), { close: false });
+    await stage.fill("most", mebibyte);
+    await stage.fill("some", mebibyte / 2);
+    await stage.counted();
+    assert.deepEqual(stage.openNames(), ["most", "some", "stream"]);
+    await stage.fill("stream", mebibyte * 0.6);
+    assert.deepEqual((await stage.log.waitFor("close most")).args, ["overflow", 1013]);
+    await stage.counted();
+    assert.deepEqual(stage.openNames(), ["some", "stream"]);
+    await socket.expectClose(1013);
+  });
+
+  it("counts of a channel both, what waits for its socket and what stands behind its stream [P42]", async (t) => {
+    const stage = await Stage.set(t);
+    const both = await stage.webSocket("both");
+    await stage.webSocket("other");
+    await stage.fill("both", mebibyte * 0.3);
+    stage.channel("both").send(endless(""));
+    await stage.fill("both", mebibyte * 1.05);
+    await stage.fill("other", mebibyte);
+    assert.deepEqual((await stage.log.waitFor("close both")).args, ["overflow", 1013]);
+    await stage.counted();
+    assert.deepEqual(stage.openNames(), ["other"]);
+    both.client.resume();
+    await both.waitForEnd();
+  });
+
+  it("keeps nothing of a channel that has ended while sends stood behind its stream", async (t) => {
+    const refs: WeakRef<Channel>[] = [];
+    const closed: string[] = [];
+    const { port } = await setServer(t, (request) =>
+      withChannel(request, (channel) => {
+        channel.send(endless(""));
+        channel.send("behind it");
+        channel.onClose((status) => closed.push(status));
+        refs.push(new WeakRef(channel));
+      }),
+    );
+    for (let count = 0; count < 10; count += 1) (await openWebSocket(port)).client.reset();
+    await eventually(() => assert.equal(closed.length, 10));
+    await eventually(async () => {
+      await collectGarbage();
+      assert.ok(refs.filter((ref) => ref.deref() !== undefined).length <= 2);
+    });
+  });
+
+  it("counts sends behind a stream that have no bytes, and none that have gone out [P42]", async (t) => {
+    const stage = await Stage.set(t, { maxTotalBufferedBytes: 100_000 });
+    const socket = await stage.webSocket("socket");
+    socket.client.resume();
+    const channel = stage.channel("socket");
+    for (let round = 0; round < 5; round += 1) {
+      let finish = (): void => undefined;
+      const source = (async function* (): AsyncGenerator<string> {
+        yield "begin";
+        await new Promise<void>((resolve) => (finish = resolve));
+      })();
+      channel.send(source);
+      for (let count = 0; count < 200; count += 1) channel.send("");
+      await stage.counted();
+      finish();
+      assert.equal(String(await socket.nextMessage()), "begin");
+      for (let count = 0; count < 200; count += 1) assert.equal(await socket.nextMessage(), "");
+    }
+    channel.send(endless(""));
+    for (let count = 0; count < 400; count += 1) channel.send("");
+    assert.deepEqual((await stage.log.waitFor("close socket")).args, ["overflow", 1013]);
+  });
+
+  it("counts anew what stands behind a stream before it ends anybody for that [P42]", async (t) => {
+    const stage = await Stage.set(t, { maxTotalBufferedBytes: 100_000 });
+    const socket = await stage.webSocket("socket");
+    await stage.webSocket("other");
+    socket.client.resume();
+    const channel = stage.channel("socket");
+    channel.send(
+      (async function* (): AsyncGenerator<string> {
+        yield "first";
+        await nextCheck();
+      })(),
+    );
+    for (let count = 0; count < 200; count += 1) channel.send("");
+    channel.send(endless(""));
+    assert.equal(String(await socket.nextMessage()), "first");
+    for (let count = 0; count < 200; count += 1) assert.equal(await socket.nextMessage(), "");
+    stage.channel("other").send(endless(""));
+    for (let count = 0; count < 300; count += 1) stage.channel("other").send("");
+    await stage.counted();
+    assert.deepEqual(stage.openNames(), ["socket", "other"]);
+  });
+
+  it("counts the last body of a channel while it streams [P42]", async (t) => {
+    const stage = await Stage.set(t);
+    const stream = await stage.request("stream");
+    stage.channel("stream").send(endless("z".repeat(16 * mebibyte)), { close: true });
+    assert.equal(stage.channel("stream").isOpen, false);
+    assert.deepEqual((await stage.log.waitFor("close stream")).args, ["overflow", 1013]);
+    stream.resume();
+    await stream.waitForEnd({ timeoutMs: 5000 });
+  });
+
+  it("counts a response that streams, and cuts its connection [P42]", async (t) => {
+    const stage = await Stage.set(t);
+    await stage.webSocket("other");
+    const client = await stage.request("response");
+    await stage.log.waitFor("close response");
+    client.resume();
+    await client.waitForEnd({ timeoutMs: 5000 });
+    assert.deepEqual(stage.openNames(), ["other"]);
+  });
+
   it("does not count an answer that is complete, nor cut it [P42]", async (t) => {
     const stage = await Stage.set(t);
     const poll = await stage.request("poll");
@@ -196,6 +335,19 @@ describe("what waits for all clients of a server together", () => {
     const again = await SessionWebSocket.open(port);
     const { resumed, first } = await again.attach(attachRecord(2, { ...credentials[index], received }));
     assert.deepEqual([resumed, first], [true, received + 1]);
+  });
+
+  it("ends a session with the most behind a stream body [P42]", async (t) => {
+    const { port, channels } = await setTwoSessions(t);
+    const socket = await SessionWebSocket.open(port);
+    await socket.attach(attachRecord(1));
+    const [channel] = channels;
+    assert.ok(channel);
+    const closed = new Promise((resolve) => channel.onClose(resolve));
+    channel.send(endless(""));
+    for (let count = 0; count < 2; count += 1) channel.send(filler);
+    assert.equal(await closed, "overflow");
+    await socket.socket.expectClose(4004, { reason: "overflow" });
   });
 
   it("cuts WebSocket and stream of a session alike [P42]", async (t) => {
