@@ -8,7 +8,7 @@ import { createFaultProxy, type Fault, type FaultProxy } from "../../src/testing
 import { setSite } from "../client/site.ts";
 import { setServer } from "../server/set-server.ts";
 import { selfSignedCertificate } from "../support/certificate.ts";
-import { findFreePort } from "../support/reverse-proxy.ts";
+import { findFreePort } from "../support/free-port.ts";
 import { guardAgainstUnhandled } from "../support/unhandled.ts";
 import { examine, type Examination } from "./clinic.ts";
 

@@ -1,5 +1,5 @@
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from "playwright-core";
-import { findFreePort } from "./reverse-proxy.ts";
+import { findFreePort } from "./free-port.ts";
 
 const executablePath = process.env["CHANNELKIT_CHROMIUM"] ?? "/usr/bin/chromium";
 

@@ -2,11 +2,11 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
 import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { root } from "../architecture/source.ts";
 import { eventually } from "./expect.ts";
+import { findFreePort } from "./free-port.ts";
 import { connectRaw } from "./raw-client.ts";
 
 /** A proxy of Debian that runs with a configuration of the test. */
@@ -160,14 +160,4 @@ function withPorts(part: string, port: number, upstreamPorts: readonly number[])
     const upstreamPort = upstreamPorts[Number(documented) - 9090];
     return upstreamPort === undefined ? address : `127.0.0.1:${upstreamPort}`;
   });
-}
-
-/** A port of this machine that nobody listens on now: for programs that do not tell which one they chose. */
-export async function findFreePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === "string") throw new Error("no port was given");
-  return address.port;
 }
