@@ -1,25 +1,29 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { setTimeout as delay } from "node:timers/promises";
 import { WebSocket } from "ws";
 import { connect } from "../../src/client.ts";
 import { createSessions, type ChannelKind } from "../../src/index.ts";
 import { setServer } from "../server/set-server.ts";
 import { Recorder } from "../support/recorder.ts";
 import { guardAgainstUnhandled } from "../support/unhandled.ts";
+import { stopWall } from "../support/wall.ts";
 
 guardAgainstUnhandled();
 
 const kinds: readonly ChannelKind[] = ["websocket", "http-streaming", "long-polling"];
 
 /** How long each token holds. A fifth of it is left when it is to be renewed. */
-const lifeMs = 5000;
+const lifeMs = 1000;
+/** By then it is to be renewed, and does not end yet. */
+const renewalMs = 900;
+const renewals = 3;
 
 type User = { readonly id: string; readonly endMs: number };
 
-describe("a client whose token ends", { concurrency: kinds.length }, () => {
+describe("a client whose token ends", () => {
   for (const kind of kinds) {
     it(`has another one before, over ${kind}, and neither application sees a gap`, async (t) => {
+      const setWall = stopWall(t);
       const log = new Recorder();
       const ends = new Map<string | null, number>();
       const sessions = createSessions<User>({
@@ -55,9 +59,11 @@ describe("a client whose token ends", { concurrency: kinds.length }, () => {
       let count = 0;
       const timer = setInterval(() => client.send(`${(count += 1)}`), 20);
       t.after(() => clearInterval(timer));
-      await log.waitFor("open", { count: 2, timeoutMs: lifeMs });
-      // What would come at the end of the first one is absent.
-      await delay((ends.get("Bearer 1") ?? 0) + 500 - Date.now());
+      // What would come at the ends of the first ones comes before the last one is renewed.
+      for (let renewed = 1; renewed <= renewals; renewed += 1) {
+        setWall(renewed * renewalMs);
+        await log.waitFor("open", { count: 1 + renewed, timeoutMs: 10_000 });
+      }
       clearInterval(timer);
       await log.waitFor("receive", { count });
       assert.deepEqual(
@@ -65,7 +71,7 @@ describe("a client whose token ends", { concurrency: kinds.length }, () => {
         Array.from({ length: count }, (_, index) => `${index + 1}`),
       );
       assert.deepEqual([...log.of("waiting"), ...log.of("presence")], [], JSON.stringify(client.explain()));
-      assert.deepEqual([sessions.size, tokens.size], [1, 2]);
+      assert.deepEqual([sessions.size, tokens.size], [1, 1 + renewals]);
     });
   }
 });

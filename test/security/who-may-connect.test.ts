@@ -7,6 +7,7 @@ import { messagesOf, setSessions } from "../session-server/set-sessions.ts";
 import { handshakeRequest } from "../support/handshake.ts";
 import { connectRaw, destroyOpenClients, type RawClient } from "../support/raw-client.ts";
 import { guardAgainstUnhandled } from "../support/unhandled.ts";
+import { stopWall } from "../support/wall.ts";
 import { attachBy, transports } from "./attach-by.ts";
 
 guardAgainstUnhandled();
@@ -268,7 +269,8 @@ describe("S05 a right that was taken back", () => {
   });
 
   it("S05 ends what carries a session over every transport when its time is over", async (t) => {
-    for (const transport of transports) {
+    const setWall = stopWall(t);
+    for (const [index, transport] of transports.entries()) {
       const endMs = Date.now() + 200;
       const { port } = await setSessions(t, { authorize: () => "ada", expiresAtMs: () => endMs });
       const { client, socket, attached } = await attachBy(transport, port);
@@ -279,7 +281,8 @@ describe("S05 a right that was taken back", () => {
         );
       }
       const mark = socket === undefined ? '"code":4010' : Buffer.of(4010 >> 8, 4010 & 255);
-      await client.readUntil((unread) => unread.includes(mark), { timeoutMs: 1200 });
+      setWall(200 * (index + 1));
+      await client.readUntil((unread) => unread.includes(mark));
     }
   });
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import { Expiries } from "../../src/session-server/expiries.ts";
 import { VirtualClock, waiterClock } from "../session/virtual-clock.ts";
+import { stopWall } from "../support/wall.ts";
 
 const hourMs = 3_600_000;
 const returnMs = 5000;
@@ -16,9 +17,8 @@ function createRight(t: TestContext) {
     expire: () => void told.push("expire"),
     missed: () => void told.push("missed"),
   };
+  const setWall = stopWall(t);
   const startMs = Date.now();
-  const wall = t.mock.method(Date, "now", () => startMs);
-  const setWall = (atMs: number): void => wall.mock.mockImplementation(() => startMs + atMs);
   /** Both clocks at once, by steps in which those of sessions look at the other one. */
   let passedMs = 0;
   const pass = (durationMs: number): void => {
