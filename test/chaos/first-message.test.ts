@@ -8,6 +8,7 @@ import { type ChannelKind, createSessions, type SessionChannel } from "../../src
 import { createFaultProxy, type Fault } from "../../src/testing.ts";
 import { root } from "../architecture/source.ts";
 import { setServer } from "../server/set-server.ts";
+import { ownTimeMs } from "../support/own-time.ts";
 import { seedFromEnvironment } from "../support/random.ts";
 import { Recorder } from "../support/recorder.ts";
 import { guardAgainstUnhandled } from "../support/unhandled.ts";
@@ -28,30 +29,7 @@ const { networks, pushIntervalMs, firstMessageMs, silenceMs, watchMs } = (await 
   pathToFileURL(path).href
 )) as Networks;
 const kinds: readonly ChannelKind[] = ["websocket", "http-streaming", "long-polling"];
-const tickMs = 5;
 const seed = seedFromEnvironment();
-
-/** Times of this process, without those in which the machine was busy with others: no client can help that. */
-class OwnTime {
-  readonly #timer: NodeJS.Timeout;
-  #latestMs = performance.now();
-  #ownMs = 0;
-
-  constructor() {
-    this.#timer = setInterval(() => this.now(), tickMs);
-  }
-
-  now(): number {
-    const nowMs = performance.now();
-    this.#ownMs += Math.min(nowMs - this.#latestMs, 2 * tickMs);
-    this.#latestMs = nowMs;
-    return this.#ownMs;
-  }
-
-  stop(): void {
-    clearInterval(this.#timer);
-  }
-}
 
 /** Dials with the defaults of both ends: nothing is made faster for the test. */
 async function dialThrough(
@@ -78,13 +56,11 @@ async function dialThrough(
 }
 
 async function watch(t: TestContext, faults: readonly Fault[], options?: ConnectOptions): Promise<void> {
-  const time = new OwnTime();
-  t.after(() => time.stop());
   const { log, client } = await dialThrough(t, faults, options);
-  const times = [time.now()];
+  const times = [ownTimeMs()];
   do {
     await log.waitFor("receive", { count: times.length, timeoutMs: 10 * firstMessageMs });
-    times.push(time.now());
+    times.push(ownTimeMs());
   } while ((times.at(-1) ?? 0) < (times[1] ?? 0) + watchMs);
   const [firstMs = 0, ...silences] = times.slice(1).map((atMs, index) => atMs - (times[index] ?? 0));
   const longestMs = Math.max(...silences);

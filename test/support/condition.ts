@@ -1,3 +1,5 @@
+import { afterOwnTime } from "./own-time.ts";
+
 /** How a wait ends when its time is over: a value resolves it, an error thrown rejects it. */
 export type UntilOptions<T> = { timeoutMs: number; atTimeout: () => T };
 
@@ -27,11 +29,11 @@ export class Condition {
           if (error instanceof Error) error.cause ??= calledFrom;
           reject(error);
         }
-        clearTimeout(timer);
+        forget();
         this.#attempts.delete(again);
       };
       const again = (): void => settle(attempt);
-      const timer = setTimeout(() => settle(options.atTimeout), options.timeoutMs);
+      const forget = afterOwnTime(options.timeoutMs, () => settle(options.atTimeout));
       this.#attempts.add(again);
       again();
     });

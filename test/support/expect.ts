@@ -1,4 +1,5 @@
 import { setImmediate as nextCheck, setTimeout as delay } from "node:timers/promises";
+import { afterOwnTime, ownTimeMs } from "./own-time.ts";
 
 const turnsBeforePauses = 20;
 const pauseMs = 5;
@@ -9,12 +10,12 @@ const pauseMs = 5;
  * Only for state in this process that announces nothing; what arrives on a wire has waits of its own.
  */
 export async function eventually<T>(fn: () => T | Promise<T>, { timeoutMs = 1000 } = {}): Promise<T> {
-  const deadline = performance.now() + timeoutMs;
+  const deadline = ownTimeMs() + timeoutMs;
   for (let turn = 0; ; turn++) {
     try {
       return await fn();
     } catch (error) {
-      if (performance.now() >= deadline) throw error;
+      if (ownTimeMs() >= deadline) throw error;
     }
     await (turn < turnsBeforePauses ? nextCheck() : delay(pauseMs));
   }
@@ -24,11 +25,11 @@ export async function eventually<T>(fn: () => T | Promise<T>, { timeoutMs = 1000
 export async function within<T>(ms: number, promise: Promise<T>, what: string): Promise<T> {
   const late = deferred<never>();
   const failure = new Error(`${what} did not settle in ${ms} ms`); // made here for its stack
-  const timer = setTimeout(() => late.reject(failure), ms);
+  const forget = afterOwnTime(ms, () => late.reject(failure));
   try {
     return await Promise.race([promise, late.promise]);
   } finally {
-    clearTimeout(timer);
+    forget();
   }
 }
 

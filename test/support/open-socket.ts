@@ -3,6 +3,7 @@ import { connect as connectTcp } from "node:net";
 import type { Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import type { ConnectionOptions } from "node:tls";
+import { within } from "./expect.ts";
 
 export type ConnectOptions = {
   host?: string;
@@ -16,14 +17,13 @@ export type OpenSocket = { socket: Socket; tcp: Socket };
 
 export async function openSocket(port: number, options: ConnectOptions): Promise<OpenSocket> {
   const { host = "127.0.0.1", tls = false, allowHalfOpen = true, timeoutMs = 2000 } = options;
-  const signal = AbortSignal.timeout(timeoutMs);
   const tcp = connectTcp({ host, port, allowHalfOpen, noDelay: true });
   try {
-    await once(tcp, "connect", { signal });
+    await within(timeoutMs, once(tcp, "connect"), "the connection");
     if (tls === false) return { socket: tcp, tcp };
     const settings = { servername: "localhost", rejectUnauthorized: false, ...(tls === true ? {} : tls) };
     const socket = connectTls({ ...settings, socket: tcp });
-    await once(socket, "secureConnect", { signal });
+    await within(timeoutMs, once(socket, "secureConnect"), "the handshake of TLS");
     return { socket, tcp };
   } catch (cause) {
     tcp.on("error", () => undefined); // it may still fail after nobody waits for it
