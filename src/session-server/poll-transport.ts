@@ -116,6 +116,8 @@ export class PollTransport extends HttpTransport implements Flushable {
   }
 
   goAway(): void {
+    // Its own time has come in this very turn, in a process that was held up: its client attaches elsewhere at once.
+    if (this.#move === "now") this.endTurn();
     // Its client may come back to another process, which has nothing of it.
     this.fill();
     this.#attachment?.lost();
