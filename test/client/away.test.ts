@@ -13,7 +13,8 @@ guardAgainstUnhandled();
 describe("a session whose client is away", () => {
   it("keeps whoever waits for drained() before each send within all bounds, with the smallest messages, too", async (t) => {
     const { proxy, log } = await setSite(t);
-    const client = dial(t, proxy.url, { reconnectDelayMs: 10 });
+    // The server sees at once that a WebSocket is cut. Of one that polls it would know later.
+    const client = dial(t, proxy.url, { transports: ["websocket"], reconnectDelayMs: 10 });
     const served = (await log.waitFor("open")).args[0] as SessionChannel;
     await client.log.waitFor("open");
     proxy.set({ type: "refuse" });

@@ -57,9 +57,9 @@ describe("the fallback of a client", () => {
 
   it("dials nothing more beside a WebSocket that has answered late and asks again", async (t) => {
     const { proxy } = await setSite(t);
-    // It attaches at 800 ms; the stream of 1000 ms makes that attach the one before the latest. It is answered at 1600.
-    proxy.set({ type: "delay", delayMs: 400 });
-    const client = dial(t, proxy.url, { fallbackDelayMs: 1000 });
+    // It attaches at 1200 ms; the stream of 1800 ms makes that attach the one before the latest. It is answered at 2400.
+    proxy.set({ type: "delay", delayMs: 600 });
+    const client = dial(t, proxy.url, { fallbackDelayMs: 1800 });
     await client.log.waitFor("open", { timeoutMs: 10_000 });
     const dialled = client.channel.explain().flatMap(({ kind, event }) => (event === "dialled" ? [kind] : []));
     assert.deepEqual(dialled, ["websocket", "http-streaming"]);
@@ -79,7 +79,8 @@ describe("the fallback of a client", () => {
   it("moves up live as soon as WebSockets work, and loses nothing", async (t) => {
     const { proxy, log } = await setSite(t);
     proxy.set([{ type: "refuse-upgrade" }, { type: "hold-response", on: "stream" }]);
-    const client = dial(t, proxy.url, { climbDelayMs: 100 });
+    // It climbs when the network is mended, and not before: a stream that is tried then would cut the polls short.
+    const client = dial(t, proxy.url, { climbDelayMs: 1500 });
     const channel = (await log.waitFor("open")).args[0] as SessionChannel;
     const sent: string[] = [];
     let count = 0;
@@ -90,7 +91,7 @@ describe("the fallback of a client", () => {
     }, 2);
     await client.log.waitFor("receive", { count: 20 });
     proxy.clear();
-    await client.log.waitFor("open", { count: 2 });
+    await client.log.waitFor("open", { count: 2, timeoutMs: 10_000 });
     clearInterval(timer);
     await client.log.waitFor("receive", { count });
     assert.deepEqual(received(client), sent);
@@ -117,7 +118,7 @@ describe("the fallback of a client", () => {
     proxy.clear();
     await second.log.waitFor("open", { count: 2 });
     assert.equal(second.channel.kind, "websocket", JSON.stringify(second.channel.explain()));
-    const third = dial(t, proxy.url);
+    const third = dial(t, proxy.url, { fallbackDelayMs: 60_000 });
     assert.equal((await third.log.waitFor("open")).args.length, 1);
     assert.deepEqual(carried(third), ["websocket"]);
   });

@@ -305,14 +305,14 @@ describe("a client", () => {
   });
 
   it("gives each attach its time, also over a transport that has taken some", async (t) => {
-    const { url } = await setLiar(t, (attach, say) => void delay(600).then(() => say(attachedTo(attach))));
-    // The poll is refused at once, and makes the first attach one that is not the latest: the second is answered at 1200 ms.
+    const { url } = await setLiar(t, (attach, say) => void delay(900).then(() => say(attachedTo(attach))));
+    // The poll is refused at once, and makes the first attach one that is not the latest: the second is answered at 1800 ms.
     const { channel, log } = dial(t, url, {
       transports: ["websocket", "long-polling"],
       fallbackDelayMs: 50,
-      attachTimeoutMs: 1000,
+      attachTimeoutMs: 1500,
     });
-    await log.waitFor("open");
+    await log.waitFor("open", { timeoutMs: 10_000 });
     const dialled = channel.explain().flatMap(({ kind, event }) => (event === "dialled" ? [kind] : []));
     assert.deepEqual(dialled, ["websocket", "long-polling"]);
   });
