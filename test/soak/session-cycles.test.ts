@@ -25,7 +25,7 @@ const chanceBytes = 2 * 2 ** 20;
 
 const name = `${count} sessions that come and go, closed, aborted or left: memory, descriptors and timers are as before`;
 
-test(name, { timeout: 400_000 }, async (t) => {
+test(name, { timeout: 550_000 }, async (t) => {
   let opened = 0;
   let closed = 0;
   const sessions = createSessions({
