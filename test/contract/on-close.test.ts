@@ -247,10 +247,8 @@ for (const { how, fail } of failures) {
 
 parkTest("websocket: a Close frame is told when it comes, not when TCP ends [C71]", async (park) => {
   const peer = await webSocket.open(park);
-  const startMs = performance.now();
   socketOf(peer).sendClose(1000, "bye");
   await peer.log.waitFor("close", { timeoutMs: 100 });
-  assert.ok(performance.now() - startMs < 100);
   assert.equal(peer.client.socket.writableEnded, false, "our side is still open");
 });
 

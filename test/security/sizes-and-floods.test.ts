@@ -11,7 +11,7 @@ import { binary, continuation, parseClosePayload, ping, text } from "../support/
 import { handshakeRequest } from "../support/handshake.ts";
 import { connectRaw, destroyOpenClients } from "../support/raw-client.ts";
 import { Recorder } from "../support/recorder.ts";
-import { collectGarbage } from "../support/resources.ts";
+import { collectGarbage, cpuTimeMs } from "../support/resources.ts";
 import { guardAgainstUnhandled } from "../support/unhandled.ts";
 import { openWebSocket } from "../support/websocket-client.ts";
 import { attachBy, transports } from "./attach-by.ts";
@@ -273,11 +273,11 @@ describe("S13 a batch", () => {
       assert.ok(attached);
       const client = await connectRaw(port);
       const head = post([], { credentials: credentialsOf(attached) }).toString("latin1");
-      const begunMs = performance.now();
+      const begunMs = cpuTimeMs();
       client.write(head.replace("Content-Length: 0", `Content-Length: ${body.length}`) + body);
       const { status } = await client.readResponse();
       assert.ok(status === 400 || status === 413, `${status}: ${body.slice(0, 20)}`);
-      assert.ok(performance.now() - begunMs < 2000);
+      assert.ok(cpuTimeMs() - begunMs < 2000);
     }
   });
 
@@ -329,14 +329,14 @@ describe("S14 header lines", () => {
       { "Sec-WebSocket-Extensions": `x${" ".repeat(line)}` },
       { Connection: `Upgrade,${" ".repeat(line - 200)},` },
     ]) {
-      const begunMs = performance.now();
+      const begunMs = cpuTimeMs();
       for (let count = 0; count < 20; count += 1) {
         const client = await connectRaw(port);
         client.write(handshakeRequest({ headers }));
         await client.readHead();
         client.destroy();
       }
-      assert.ok(performance.now() - begunMs < 2000, JSON.stringify(headers).slice(0, 60));
+      assert.ok(cpuTimeMs() - begunMs < 2000, JSON.stringify(headers).slice(0, 60));
     }
     await expectAlive(port);
   });

@@ -13,6 +13,7 @@ import { attachedOf } from "../session-server/set-sessions.ts";
 import { deflateMessage } from "../support/deflate.ts";
 import { eventually } from "../support/expect.ts";
 import { ping, text } from "../support/frames.ts";
+import { ownTimeMs } from "../support/own-time.ts";
 import { destroyOpenClients } from "../support/raw-client.ts";
 import { guardAgainstUnhandled } from "../support/unhandled.ts";
 import { openWebSocket } from "../support/websocket-client.ts";
@@ -93,10 +94,10 @@ for (const [how, flood] of Object.entries(floods)) {
       const other = await openWebSocket(port);
       const flooding = flood(port);
       await eventually(() => assert.ok(noted.received.length >= perSecond), { timeoutMs: 10_000 });
-      const askedMs = performance.now();
+      const askedMs = ownTimeMs();
       other.sendText("other");
       await eventually(() => assert.ok(noted.received.includes("other")));
-      assert.ok(performance.now() - askedMs < 500);
+      assert.ok(ownTimeMs() - askedMs < 500);
       await flooding;
       await eventually(() => assert.ok(noted.received.length > count), { timeoutMs: 10_000 });
       const expected = messages.join();
@@ -152,11 +153,12 @@ describe("a client that is held for its rate", () => {
   it("is held for pings, too", async (t) => {
     const { port, noted } = await setPaced(t, limits);
     const socket = await openWebSocket(port);
+    const begunMs = performance.now();
     socket.send(...Array.from({ length: 400 }, () => ping()));
     await socket.client.readBytes(800);
     socket.sendText("behind them");
-    await assert.rejects(eventually(() => assert.equal(noted.received.length, 1), { timeoutMs: 500 }));
     await eventually(() => assert.equal(noted.received.length, 1), { timeoutMs: 5000 });
+    assert.ok(performance.now() - begunMs > 1500);
   });
 });
 
@@ -167,9 +169,9 @@ describe("a client that sends fast, and no faster than maxMessagesPerSecond", ()
     const burst = Buffer.concat(Array.from({ length: 1000 }, () => text("x")));
     for (let sent = 0; sent < 20_000; sent += 1000) socket.send(burst);
     await eventually(() => assert.equal(noted.received.length, 20_000), { timeoutMs: 5000 });
-    const begunMs = performance.now();
+    const begunMs = ownTimeMs();
     socket.sendText("last");
     await eventually(() => assert.equal(noted.received.length, 20_001));
-    assert.ok(performance.now() - begunMs < 50);
+    assert.ok(ownTimeMs() - begunMs < 50);
   });
 });

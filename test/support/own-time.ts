@@ -32,3 +32,19 @@ export function afterOwnTime(ms: number, run: () => void): () => void {
   let timer = setTimeout(look, ms);
   return () => clearTimeout(timer);
 }
+
+/** How long something took: what must not be early is held against one of its times, what must not be late against the other. */
+export class Stopwatch {
+  readonly #beganMs = performance.now();
+  readonly #ownBeganMs = ownTimeMs();
+
+  /** By the clock of the machine. */
+  get tookMs(): number {
+    return performance.now() - this.#beganMs;
+  }
+
+  /** In the time that this process has had. */
+  get ownTookMs(): number {
+    return ownTimeMs() - this.#ownBeganMs;
+  }
+}

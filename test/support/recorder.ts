@@ -1,15 +1,17 @@
 import { Condition } from "./condition.ts";
+import { ownTimeMs } from "./own-time.ts";
 
+/** `atMs` is in the time of {@link ownTimeMs}, since the recorder was made. */
 export type Entry = { atMs: number; event: string; args: unknown[] };
 
 /** Writes down what happened, when and in which order, and lets a test wait for it. */
 export class Recorder {
   readonly entries: Entry[] = [];
-  readonly #startMs = performance.now();
+  readonly #startMs = ownTimeMs();
   readonly #condition = new Condition();
 
   record(event: string, ...args: unknown[]): void {
-    this.entries.push({ atMs: performance.now() - this.#startMs, event, args });
+    this.entries.push({ atMs: ownTimeMs() - this.#startMs, event, args });
     this.#condition.changed();
   }
 

@@ -15,6 +15,12 @@ export function residentBytes(pid = process.pid): number {
   return Number(match[1]) * 1024;
 }
 
+/** What this process has cost so far, however busy the machine is with others. */
+export function cpuTimeMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
 /** What keeps this process alive, counted by kind. */
 export function activeResources(): Record<string, number> {
   const counts: Record<string, number> = {};

@@ -3,6 +3,7 @@ import { afterEach, test } from "node:test";
 import { withChannel } from "../../src/index.ts";
 import { handshakeRequest } from "../support/handshake.ts";
 import { connectRaw, destroyOpenClients, type ResponseHead } from "../support/raw-client.ts";
+import { cpuTimeMs } from "../support/resources.ts";
 import { guardAgainstUnhandled } from "../support/unhandled.ts";
 import { setServer, type TestServer } from "../server/set-server.ts";
 
@@ -120,10 +121,10 @@ test("the longest field that is parsed takes no noticeable time", async (t) => {
   const field = `${name}${"; a".repeat(Math.floor((1024 - name.length) / 3))}`;
   assert.ok(field.length > 1020 && field.length <= 1024);
   await offer(port, field);
-  const startMs = performance.now();
+  const startMs = cpuTimeMs();
   for (let count = 0; count < 20; count++) await offer(port, field);
   // A connection and a handshake each; a search that goes back for each parameter would take much longer.
-  assert.ok((performance.now() - startMs) / 20 < 20);
+  assert.ok((cpuTimeMs() - startMs) / 20 < 20);
 });
 
 test("an application cannot answer the offer itself", async (t) => {

@@ -4,6 +4,7 @@ import { type Channel, type Server, serve, withChannel } from "../../src/index.t
 import { binary, text } from "../support/frames.ts";
 import { Random, seedFromEnvironment } from "../support/random.ts";
 import { destroyOpenClients } from "../support/raw-client.ts";
+import { cpuTimeMs } from "../support/resources.ts";
 import { openWebSocket, type RawWebSocket } from "../support/websocket-client.ts";
 
 const kibibyte = 1024;
@@ -80,13 +81,12 @@ describe("messages of many channels that are sent in turns", () => {
     it(`cost no more for a client that is far behind, sent ${when} [C124, C125]`, async () => {
       const pair = await openPair(`/behind-${messagesPerTurn}`, "blocked by a large message");
       const sendMany = async (count: number): Promise<number> => {
-        const start = process.cpuUsage();
+        const beganMs = cpuTimeMs();
         for (let sent = 1; sent <= count; sent++) {
           send(pair, "m".repeat(100));
           if (sent % messagesPerTurn === 0) await endOfTurn();
         }
-        const { user, system } = process.cpuUsage(start);
-        return (user + system) / 1000;
+        return cpuTimeMs() - beganMs;
       };
       const earlyMs = await sendMany(2000);
       await sendMany(20_000);
