@@ -4,6 +4,7 @@ import { WebSocket } from "ws";
 import { connect } from "../../src/client.ts";
 import type { SessionChannel } from "../../src/index.ts";
 import { eventually } from "../support/expect.ts";
+import { findFreePort } from "../support/free-port.ts";
 import { Recorder } from "../support/recorder.ts";
 import { guardAgainstUnhandled } from "../support/unhandled.ts";
 import { dial, received, setSite } from "./site.ts";
@@ -39,7 +40,7 @@ describe("a session whose client is away", () => {
   });
 
   it("gets what waits for it in its order, and so does a new session: before what is said when that opens", async (t) => {
-    const { proxy, log, server, port } = await setSite(t);
+    const { proxy, log, server, port } = await setSite(t, {}, await findFreePort());
     const channel = connect(proxy.url, { WebSocket, reconnectDelayMs: 10, resumeWindowMs: 500 });
     t.after(() => channel.close());
     const told = new Recorder();

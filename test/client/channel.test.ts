@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import { WebSocket } from "ws";
 import { type ClientStatus, connect } from "../../src/client.ts";
 import { isChannelError, type SessionChannel } from "../../src/index.ts";
+import { findFreePort } from "../support/free-port.ts";
 import { Recorder } from "../support/recorder.ts";
 import { guardAgainstUnhandled } from "../support/unhandled.ts";
 import { dial, received, setSite } from "./site.ts";
@@ -124,7 +125,7 @@ describe("a client that is offline", () => {
 
 describe("a client whose server is started again", () => {
   it("is told that its session expired, how much is uncertain, and sends what it had not sent", async (t) => {
-    const site = await setSite(t, { limits: { ackMessages: 1 } });
+    const site = await setSite(t, { limits: { ackMessages: 1 } }, await findFreePort());
     const options = { transports: ["websocket"], softQueuedBytes: 1, reconnectDelayMs: 20 } as const;
     const client = dial(t, site.proxy.url, options);
     await client.log.waitFor("open");

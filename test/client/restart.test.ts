@@ -5,6 +5,7 @@ import { describe, it, type TestContext } from "node:test";
 import { type ChannelKind, createSessions, type SessionChannel, type Sessions } from "../../src/index.ts";
 import { setServer } from "../server/set-server.ts";
 import { Condition } from "../support/condition.ts";
+import { findFreePort } from "../support/free-port.ts";
 import { guardAgainstUnhandled } from "../support/unhandled.ts";
 import type { Answer, ClientReport, Order } from "./restart-clients.ts";
 
@@ -148,7 +149,7 @@ function checkClient(report: ClientReport, [old, next]: readonly [Side, Side], l
 describe(`a server with ${count} sessions that is started again`, () => {
   it("has its clients come to the next one with no peak, and each message arrives or is announced", async (t) => {
     const clients = setClients(t);
-    const { server, side: old } = await setSide(t, "old", 0);
+    const { server, side: old } = await setSide(t, "old", await findFreePort());
     const transports = Array.from({ length: count }, (_, index) => kinds[index % kinds.length] ?? "websocket");
     await clients.ask({ type: "connect", url: server.url, clients: transports, pauseMs }, "open");
     assert.equal(old.sessions.size, count);

@@ -4,6 +4,7 @@ import type { Browser, Page } from "playwright-core";
 import type { ChannelKind } from "../../src/index.ts";
 import { launchBrowser, openPage, type WatchedPage } from "../support/browser.ts";
 import { eventually } from "../support/expect.ts";
+import { findFreePort } from "../support/free-port.ts";
 import { type Demo, startDemo, stopDemo } from "./demo.ts";
 
 const title = "channelkit: break the network, lose nothing";
@@ -86,7 +87,7 @@ describe("the page of the demonstration", () => {
   after(() => browser.close());
 
   beforeEach(async () => {
-    demo = await startDemo();
+    demo = await startDemo(await findFreePort());
     watched = await openPage(browser, demo.url, { timeoutMs: 20_000 });
     visitor = new Visitor(watched.page);
     await visitor.carriedBy("websocket");

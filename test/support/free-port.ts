@@ -6,7 +6,7 @@ const pairs = 6000;
 
 /**
  * A port of this machine that nobody listens on, and that no other caller gets while this process lives, in whichever
- * process it is: for programs that do not tell which port they chose.
+ * process it is: for programs that do not tell which port they chose, and for servers that are started again.
  *
  * A port that is found by listening on it and given back is soon found by another test, and a proxy that listens with
  * SO_REUSEPORT shares it with that one's instead of failing. So the port above it is held, by a listener and not by a
