@@ -30,6 +30,8 @@ export async function checkWebSocket(
     });
   }
   if (outcome.what === "end") {
+    // A peer that says the end may leave the connection open, which would keep the process.
+    line.hangUp();
     const isDenied = outcome.code === closeCodes.denied;
     return failed({ seen: `${open}, and then ${plain(outcome.text)}`, remedy: isDenied ? "authorization" : "upgrade" });
   }

@@ -50,6 +50,8 @@ export function readArguments(given: readonly string[]): Command | string {
     const url = URL.canParse(address) ? new URL(address) : undefined;
     if (url === undefined || !/^https?:$/.test(url.protocol)) return "URL must begin with http:// or https://";
     if (url.username !== "" || url.password !== "") return "URL may have no user and password: use --header";
+    // A browser sends no fragment either, and a WebSocket may not be given one.
+    url.hash = "";
     const headers = readHeaders(values.header ?? []);
     if (typeof headers === "string") return headers;
     const idleSeconds = readSeconds(values.idle, 3600);

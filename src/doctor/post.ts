@@ -61,11 +61,12 @@ export const mostRecordBytes: number = 16 * 1024 * 1024;
 const largeBytes = 64 * 1024;
 const headStartMs = 200;
 
-const decompressors: Readonly<Record<string, () => NodeJS.ReadWriteStream & Readable>> = {
-  gzip: createGunzip,
-  deflate: createInflate,
-  br: createBrotliDecompress,
-};
+/** No object: a peer may name any member that objects have, such as `constructor`. */
+const decompressors: ReadonlyMap<string, () => NodeJS.ReadWriteStream & Readable> = new Map([
+  ["gzip", createGunzip],
+  ["deflate", createInflate],
+  ["br", createBrotliDecompress],
+]);
 
 /** One request of the protocol, as a browser sends it, over a connection of its own. Never rejects. */
 export function post(
@@ -127,7 +128,7 @@ function fieldsOf(
   };
   return {
     accept: "*/*",
-    "accept-encoding": Object.keys(decompressors).join(", "),
+    "accept-encoding": [...decompressors.keys()].join(", "),
     ...given,
     ...(method === "OPTIONS" ? {} : ofPost),
     ...headers,
@@ -140,7 +141,7 @@ function readArrivals(response: IncomingMessage, take: PostOptions["take"]): Arr
     take?.(record);
     arrivals.take(record);
   });
-  const decompressor = decompressors[response.headers["content-encoding"] ?? ""]?.();
+  const decompressor = decompressors.get(response.headers["content-encoding"] ?? "")?.();
   const body: Readable = decompressor === undefined ? response : response.pipe(decompressor);
   response.on("data", () => arrivals.heard());
   body.on("data", (chunk: Buffer) => {
