@@ -19,8 +19,12 @@ const mostShown = 120;
 
 /** What a peer says, fit for a terminal: without control characters, which could rewrite what stands there, and short. */
 export function plain(text: string): string {
-  const visible = text.replaceAll(/[^\x20-\x7e]/g, "?");
+  const visible = visibleOf(text);
   return visible.length > mostShown ? `${visible.slice(0, mostShown)}…` : visible;
+}
+
+function visibleOf(text: string): string {
+  return text.replaceAll(/[^\x20-\x7e]/g, "?");
 }
 
 /** A URL without what may be secret in it: user, password, query and fragment. */
@@ -28,12 +32,16 @@ export function shownUrl(url: URL): string {
   return `${plain(url.origin + url.pathname)}${url.search === "" ? "" : "?…"}`;
 }
 
-/** Shorter words of a header field prove nothing. */
+/** Shorter words of a header field or a query prove nothing. */
 const leastSecret = 8;
 
 /** Takes what must not be printed out of a text, whoever has said it: a peer may repeat what it was told, or its beginning. */
-export function withoutSecrets({ token = "", headers }: Target, text: string): string {
-  const words = Object.values(headers).flatMap((value) => value.split(/[\s;,=]+/));
+export function withoutSecrets({ url, token = "", headers }: Target, text: string): string {
+  // Also as they stand in a text that was made fit for a terminal.
+  const words = Object.values(headers).flatMap((value) => visibleOf(value).split(/[\s;,=]+/));
+  // As they were sent, and as a peer may have read them.
+  const sent = url.search.split("&").map((field) => field.slice(field.indexOf("=") + 1));
+  words.push(...sent, ...[...url.searchParams.values()].map(visibleOf));
   const secrets = [token, ...words.filter((word) => word.length >= leastSecret)].filter((secret) => secret !== "");
   return secrets.reduce(hide, text);
 }

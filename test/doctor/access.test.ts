@@ -61,6 +61,22 @@ describe("what proves who the doctor is", () => {
       await repeat(["--header", "Cookie: a=1; id=a-cookie-value"]),
       `answered 200 with Content-Type text/html; a=1; id=…, ${which}`,
     );
+    assert.equal(
+      await repeat(["--header", "Cookie: id=a-cookié-value"]),
+      `answered 200 with Content-Type text/html; id=…, ${which}`,
+    );
+  });
+
+  it("is hidden where it stands in the query, as it was sent and as a peer reads it", async (t) => {
+    for (const read of [(search: string) => search, decodeURIComponent]) {
+      const { port } = await setServer(t, ({ url }) => {
+        const type = `text/html; ${read(new URL(url).search)}`;
+        return new Response("", { headers: { "Content-Type": type } });
+      });
+      const { of } = await examine(`http://127.0.0.1:${port}/?a=1&key=hidden%2Fvalue`);
+      const seen = "answered 200 with Content-Type text/html; ?a=1&key=…, which is no answer of a session";
+      assert.equal(of("route").seen, seen);
+    }
   });
 });
 
