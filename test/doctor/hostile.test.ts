@@ -79,3 +79,12 @@ describe("a URL with a fragment", () => {
     assert.match(output, /^ok {4}websocket /m);
   });
 });
+
+describe("a reader that leaves before the report is there", () => {
+  it("does not end the command with a stack", async () => {
+    const program = await runProgram(join(root, "dist", "command.js"), { args: ["--help"] });
+    program.process.stdout?.destroy();
+    const { code } = await program.exited;
+    assert.deepEqual([code, program.output()], [0, ""]);
+  });
+});
