@@ -19,6 +19,7 @@ export class Payload {
   /** Media type of the message where a transport tells it: HTTP answers. */
   readonly contentType: string;
   #bytes: Buffer | undefined;
+  #byteLength: number | undefined;
   #lastEncoder: Encoder | undefined;
   #lastEncoding: Buffer | undefined;
   #others: Map<Encoder, Buffer> | undefined;
@@ -42,6 +43,14 @@ export class Payload {
   }
 
   /**
+   * How many bytes it has, the same at any time: who counts it has to count it off again, and bytes that are not copied may be
+   * gone by then, with a buffer that their owner has transferred.
+   */
+  get byteLength(): number {
+    return (this.#byteLength ??= this.bytes.length);
+  }
+
+  /**
    * What each of those that it is for answers for, in bytes, where it is kept: its part of what is kept once for all.
    *
    * Counted for each in full, a broadcast to many that keep up would look like memory that is not there; counted for none,
@@ -49,7 +58,7 @@ export class Payload {
    * needs no look at who still keeps it.
    */
   get shareBytes(): number {
-    return (this.#shareBytes ??= keptSlotBytes + Math.ceil((this.bytes.length + keptPayloadBytes) / this.#readers));
+    return (this.#shareBytes ??= keptSlotBytes + Math.ceil((this.byteLength + keptPayloadBytes) / this.#readers));
   }
 
   /** The bytes of one wire format, made by the first caller and shared with all others. */

@@ -12,7 +12,7 @@ export type Item = Message | Payload;
 /** The bytes of a message as it goes out, without what stands before them. */
 export function sizeOf(item: Item): number {
   if (typeof item === "string") return Buffer.byteLength(item);
-  return item instanceof Payload ? item.bytes.length : item.length;
+  return item instanceof Payload ? item.byteLength : item.length;
 }
 
 /** How much a session answers for that keeps an item. @param bytes - of the item as any message counts */

@@ -79,5 +79,5 @@ function nameOf(group: string, key: string): string {
 }
 
 function bytesOf(name: string, payload: Payload): number {
-  return payload.bytes.length + name.length + newestOverheadBytes;
+  return payload.byteLength + name.length + newestOverheadBytes;
 }

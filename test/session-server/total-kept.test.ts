@@ -227,6 +227,25 @@ describe("what is kept of a broadcast", () => {
     assert.ok(members.every(({ channel }) => channel.isOpen));
   });
 
+  it("counts off what it counted, also where its bytes are gone with a buffer that was transferred [P42]", async (t) => {
+    const stage = await Stage.set(t, 200_000);
+    const store = new MemoryChannelStore();
+    const [member, witness] = (await stage.joinMany(2)) as [Member, Member];
+    store.add("all", member.channel);
+    for (let round = 0; round < 3; round += 1) {
+      const all = Array.from({ length: 9 }, () => new Uint8Array(message.length));
+      for (const bytes of all) store.broadcast("all", bytes);
+      await served(store);
+      for (const bytes of all) assert.deepEqual(await member.socket.next(), Buffer.from(bytes));
+      structuredClone(all, { transfer: all.map(({ buffer }) => buffer) });
+      member.sent += all.length;
+      member.socket.control({ type: "ack", received: member.sent });
+      await eventually(() => assert.equal(member.channel.bufferedAmount, 0));
+    }
+    await send(witness, 19);
+    await expectUndisturbed([member, witness]);
+  });
+
   it("to members of two createSessions counts in both, and in neither for ever [P42]", async (t) => {
     const options: SessionsOptions<undefined> = { limits: { maxTotalUnacknowledgedBytes: 200_000 } };
     const both = [createSessions(options), createSessions(options)] as const;
