@@ -122,6 +122,8 @@ export function unknownName(argument: string, expected: string, name: string): C
 }
 
 const mostShown = 3;
+const mostNameCharacters = 100;
+const largestShown = 10n ** 20n;
 
 /**
  * A short description of any value for an error text: its sort, and what it is where that is short. Of objects the names of
@@ -137,7 +139,8 @@ export function describe(value: unknown): string {
   if (typeof value === "function") return "a function";
   // Text is in quotes, and so none of these.
   if (typeof value === "number" || typeof value === "boolean") return String(value);
-  if (typeof value === "bigint") return `${value}n`;
+  // Written out, a large one would be as long as it likes.
+  if (typeof value === "bigint") return value < largestShown && value > -largestShown ? `${value}n` : "a bigint";
   return `a ${typeof value}`;
 }
 
@@ -145,13 +148,19 @@ function describeObject(value: object): string {
   try {
     if (Array.isArray(value)) return value.length === 0 ? "an empty array" : `an array of ${list(value)}`;
     const constructor: unknown = value.constructor;
-    if (typeof constructor === "function" && constructor !== Object) return withArticle(constructor.name);
+    if (typeof constructor === "function" && constructor !== Object) return withArticle(nameOf(constructor));
     const names = Object.keys(value);
     return names.length === 0 ? "an empty object" : `an object with ${list(names)}`;
   } catch {
     // A proxy, or a getter that throws.
     return "an object that cannot be looked at";
   }
+}
+
+/** A class may have put anything in the place of its name. */
+function nameOf(constructor: { readonly name: unknown }): string {
+  const { name } = constructor;
+  return typeof name === "string" && name.length <= mostNameCharacters ? name : "object";
 }
 
 /** A U begins as in URL and Uint8Array. */

@@ -25,7 +25,8 @@ export type SessionLimits = {
   readonly resumeWindowMs: number;
   /**
    * Bytes kept in one process for all clients that are away, and for each 2048 more and what its first request had, which
-   * is kept with its channel: header lines, target and body. Over it: the session that is left longest ends.
+   * is kept with its channel: header lines, target and body.
+   * Over it: the session that is left longest ends, of those with more than `maxReplayBytes` first, status `overflow`.
    */
   readonly maxTotalReplayBytes: number;
   /** Sessions of a server, whether their clients are there or away. Over it: the one that is left longest ends; if none is, 4006. */

@@ -7,6 +7,7 @@ import { Mailbox, type MailboxListener } from "../channel/mailbox.ts";
 import { MessageRate } from "../channel/message-rate.ts";
 import type { Message } from "../channel/message-type.ts";
 import type { Outgoing } from "../channel/outgoing.ts";
+import { ownText } from "../channel/message.ts";
 import type { Payload } from "../channel/payload.ts";
 import type { SessionLimits } from "../channel/session-limits.ts";
 import { setOnce } from "../channel/set-once.ts";
@@ -246,8 +247,9 @@ export class ServerSessionChannel<User>
       this.streams.pump(body, sink);
       return true;
     }
+    if (typeof body === "string") return this.#send(ownText(body), close);
     // A copy of bytes, since their owner could still change them before they are acknowledged.
-    return this.#send(body instanceof Uint8Array ? Buffer.from(body) : body, close);
+    return this.#send(body === undefined ? undefined : Buffer.from(body), close);
   }
 
   protected override transmitShared(payload: Payload, close: boolean): boolean {

@@ -8,6 +8,8 @@ export class GoneSessions<Item> {
   readonly #clock: Clock;
   /** The bytes that are counted for each; the one that is left longest comes first. */
   readonly #sessions = new Map<ServerSession<Item>, number>();
+  /** Those for which more is kept than for one that is away: they were cut off, and end with the next message in any case. */
+  readonly #overfull = new Set<ServerSession<Item>>();
   #bytes = 0;
   /** One timer for all: they expire in the order in which they were left. */
   #isWatching = false;
@@ -33,7 +35,10 @@ export class GoneSessions<Item> {
     if (counted === undefined) return;
     this.#sessions.set(session, counted + bytes);
     this.#bytes += bytes;
-    while (this.#bytes > this.#limits.maxTotalReplayBytes) this.dropLongest();
+    if (session.bufferedBytes > this.#limits.maxReplayBytes) this.#overfull.add(session);
+    while (this.#bytes > this.#limits.maxTotalReplayBytes) {
+      this.#dropFirstOf(this.#overfull.size > 0 ? this.#overfull : this.#sessions);
+    }
   }
 
   get isEmpty(): boolean {
@@ -42,13 +47,18 @@ export class GoneSessions<Item> {
 
   /** Ends the session that is left longest, for the reason that there is too much. */
   dropLongest(): void {
-    const [longest] = this.#sessions.keys();
-    longest?.drop("overflow");
+    this.#dropFirstOf(this.#sessions);
   }
 
   delete(session: ServerSession<Item>): void {
     this.#bytes -= this.#sessions.get(session) ?? 0;
     this.#sessions.delete(session);
+    this.#overfull.delete(session);
+  }
+
+  #dropFirstOf(sessions: { keys(): Iterable<ServerSession<Item>> }): void {
+    const [first] = sessions.keys();
+    first?.drop("overflow");
   }
 
   #watch(delayMs: number): void {

@@ -2,7 +2,7 @@ import { awaited, isBytes, readableBytes } from "../channel/data.ts";
 import { invalidArgument } from "../channel/errors.ts";
 import { lookAt } from "../channel/look-at.ts";
 import { isThenable } from "../channel/mailbox.ts";
-import type { Message } from "../channel/message.ts";
+import { type Message, ownText } from "../channel/message.ts";
 import { Payload } from "../channel/payload.ts";
 import type { Position } from "./position.ts";
 
@@ -31,7 +31,7 @@ const bytesType = "application/octet-stream";
  * @param readers - how many members it is for
  */
 export function payloadOf(value: unknown, readers = 1): Payload {
-  if (typeof value === "string") return new Payload(value, textType, readers);
+  if (typeof value === "string") return new Payload(ownText(value), textType, readers);
   return lookAt("a value to broadcast", value, () => {
     noPromise(value);
     if (isBytes(value)) return new Payload(readableBytes("a value to broadcast", value), bytesType, readers);

@@ -4,7 +4,7 @@ import type { Channel } from "../channel/channel.ts";
 import { invalidArgument } from "../channel/errors.ts";
 import { resolveHistoryLimits, resolveStoreLimits } from "../channel/limits.ts";
 import { lookAt } from "../channel/look-at.ts";
-import type { Message } from "../channel/message.ts";
+import { type Message, ownText } from "../channel/message.ts";
 import type { Payload } from "../channel/payload.ts";
 import { takeOptions } from "../channel/take-options.ts";
 import { BroadcastQueue } from "./broadcast-queue.ts";
@@ -209,7 +209,7 @@ export class MemoryChannelStore<Attachment = undefined> {
   #record({ name, size, history }: Group<Attachment, unknown>, value: unknown, isKept: boolean): Payload {
     if (history === undefined) return payloadOf(value, size);
     const payload = this.#formatOne(name, isKept ? history.nextPosition : history.position, value, size);
-    if (isKept) history.append(value, payload.bytes.length);
+    if (isKept) history.append(typeof value === "string" ? ownText(value) : value, payload.byteLength);
     return payload;
   }
 

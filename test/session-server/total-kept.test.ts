@@ -5,6 +5,7 @@ import { setServer } from "../server/set-server.ts";
 import { served } from "../store/crowd.ts";
 import { eventually } from "../support/expect.ts";
 import { destroyOpenClients } from "../support/raw-client.ts";
+import { heapUsedAfterGarbageCollection } from "../support/resources.ts";
 import { guardAgainstUnhandled } from "../support/unhandled.ts";
 import { attachRecord, credentialsOf, SessionWebSocket } from "./session-client.ts";
 import { setSessions } from "./set-sessions.ts";
@@ -160,6 +161,68 @@ describe("what is kept for all clients that are there, until they acknowledge it
     await other.socket.socket.expectClose(4003, { reason: "slow" });
     assert.equal(one.channel.isPresent, true);
   });
+});
+
+describe("a client that is cut off with more than is kept for one that is away", () => {
+  it("goes before those that are away with less, however long they are [P42]", async (t) => {
+    const limits = { maxTotalUnacknowledgedBytes: 200_000, maxReplayBytes: 20_000, maxTotalReplayBytes: 100_000 };
+    const { port, channels } = await setSessions(t, { limits });
+    const clients: SessionWebSocket[] = [];
+    for (let index = 0; index < 8; index += 1) {
+      const socket = await SessionWebSocket.open(port);
+      await socket.attach(attachRecord(1));
+      clients.push(socket);
+    }
+    const away = channels.slice(0, 3);
+    for (const client of clients.slice(0, 3)) client.socket.client.reset();
+    for (const channel of away) {
+      await eventually(() => assert.equal(channel.isPresent, false));
+      assert.equal(channel.send("while you were away"), true);
+    }
+    for (const channel of channels.slice(3)) channel.send("x".repeat(45_000));
+    const present = channels.filter(({ isPresent }) => isPresent).length;
+    assert.ok(present < 5, "some are cut off");
+    for (const channel of channels.slice(3)) channel.send("x".repeat(60_000));
+    assert.ok(away.every(({ isOpen }) => isOpen));
+    assert.ok(channels.slice(3).some(({ isOpen }) => !isOpen));
+  });
+});
+
+describe("a word that is kept", () => {
+  for (const [what, setKeeper] of [
+    ["for a client", () => (channel: SessionChannel, word: string) => void channel.send(word)],
+    [
+      "in a history",
+      () => {
+        const store = new MemoryChannelStore({ history: { maxMessages: 100 } });
+        return (channel: SessionChannel, word: string) => {
+          if (store.size("all") === 0) store.add("all", channel);
+          store.broadcast("all", word);
+        };
+      },
+    ],
+  ] as const) {
+    it(`${what} does not keep the message that it was cut out of [P42]`, async (t) => {
+      const keep = setKeeper();
+      let heard = 0;
+      const sessions = createSessions();
+      const use = (channel: SessionChannel): void =>
+        channel.onReceive((text) => {
+          heard += 1;
+          keep(channel, String(text).slice(0, 20));
+        });
+      const { port } = await setServer(t, (request) => sessions.accept(request, use));
+      const socket = await SessionWebSocket.open(port);
+      await socket.attach(attachRecord(1));
+      const before = await heapUsedAfterGarbageCollection();
+      for (let count = 1; count <= 60; count += 1) {
+        socket.send(`${count} `.padEnd(900_000, "x"));
+        await eventually(() => assert.equal(heard, count));
+      }
+      const grown = (await heapUsedAfterGarbageCollection()) - before;
+      assert.ok(grown < 20_000_000, `${grown} bytes for 60 words`);
+    });
+  }
 });
 
 describe("what is kept of a broadcast", () => {
