@@ -1,11 +1,12 @@
 import { closeCodes } from "../protocol/close-code.ts";
+import type { End } from "./arrivals.ts";
 import type { Refused } from "./dial.ts";
 import { type Finding, inTime, type Trouble } from "./finding.ts";
 import { holdIdle } from "./hold-idle.ts";
 import type { Failure } from "./post.ts";
 import type { RemedyName } from "./remedies.ts";
 import { plain, type Target } from "./target.ts";
-import { troubleOfFailure, troubleOfStatus } from "./trouble.ts";
+import { codeRemedies, troubleOfFailure, troubleOfStatus } from "./trouble.ts";
 import type { Visit } from "./visit.ts";
 
 /**
@@ -32,8 +33,7 @@ export async function checkWebSocket(
   if (outcome.what === "end") {
     // A peer that says the end may leave the connection open, which would keep the process.
     line.hangUp();
-    const isDenied = outcome.code === closeCodes.denied;
-    return failed({ seen: `${open}, and then ${plain(outcome.text)}`, remedy: isDenied ? "authorization" : "upgrade" });
+    return failed({ seen: `${open}, and then ${plain(outcome.text)}`, remedy: remedyOfEnd(outcome) });
   }
   const { pingIntervalMs } = outcome.record;
   const seen = `${open}, the attach answered ${inTime(outcome.atMs - line.openedAtMs)} later`;
@@ -47,6 +47,11 @@ export async function checkWebSocket(
   });
   line.hangUp();
   return [{ check: "websocket", verdict: "ok", seen, numbers }, idle];
+}
+
+/** A code of the protocol came over the WebSocket, so upgrades do pass; except that of a server which no attach has come to. */
+function remedyOfEnd({ code = 0 }: End): RemedyName | undefined {
+  return code < closeCodes.shutdown || code === closeCodes.late ? "upgrade" : codeRemedies.get(code);
 }
 
 function failed(trouble: Trouble): readonly Finding[] {

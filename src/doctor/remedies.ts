@@ -7,6 +7,7 @@ export type RemedyName =
   | "upstream"
   | "authorization"
   | "protocolField"
+  | "busy"
   | "version"
   | "connections"
   | "upgrade"
@@ -70,6 +71,9 @@ const remedies: Readonly<Record<RemedyName, MakeRemedy>> = {
   }),
   authorization: () => ({
     what: "Say who asks, by --token or --header, if the server or the proxy wants to know.",
+  }),
+  busy: () => ({
+    what: "The server itself has no session to give for now, and nothing before it is wrong. Its onError says why where authorize threw or was late; else a limit of its sessions or attaches is reached.",
   }),
   protocolField: () => ({
     what: "Let the proxy pass on the fields Channelkit-Protocol and Channelkit-Session, and let it add no Origin.",

@@ -19,11 +19,13 @@ const failures: Readonly<Record<string, string>> = {
   ETIMEDOUT: "the host does not answer",
 };
 
-const codeRemedies: ReadonlyMap<number, RemedyName> = new Map<number, RemedyName>([
+/** What mends a refusal by a code of the protocol, which a server of sessions itself has sent. */
+export const codeRemedies: ReadonlyMap<number, RemedyName> = new Map<number, RemedyName>([
   [closeCodes.denied, "authorization"],
   [closeCodes.stale, "authorization"],
   [closeCodes.version, "version"],
   [closeCodes.unknown, "sticky"],
+  [closeCodes.busy, "busy"],
   [closeCodes.tooBig, "bodyLimit"],
 ]);
 

@@ -27,6 +27,19 @@ describe("what proves who the doctor is", () => {
     assert.deepEqual(byField.faults, [], byField.output);
   });
 
+  it("may be found out by the server later: then it is the server that refuses, and nothing before it is looked for", async (t) => {
+    const fails = (): never => {
+      throw new Error("the database is down");
+    };
+    const { proxy } = await setSite(t, { authorize: fails });
+    const found = await examine(proxy.url);
+    assert.match(found.of("route").seen, /^refused with 4006 busy \(status 503\)$/);
+    assert.match(found.of("websocket").seen, /^open after .*, and then closed with 4006 busy$/);
+    const names = new Set(found.findings.flatMap(({ remedy }) => remedy?.name ?? []));
+    assert.deepEqual([...names], ["busy"], found.output);
+    assert.match(found.of("route").remedy?.what ?? "", /^The server itself .* onError says why/);
+  });
+
   it("is not printed, even where a server repeats it; nor are secrets of sessions", async (t) => {
     const secrets: string[] = [token, "a-cookie-value"];
     const sessions = createSessions({ limits: { resumeWindowMs: 1000 } });
