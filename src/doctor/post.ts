@@ -19,7 +19,7 @@ import { encodeRecord, RecordDecoder, type SessionRecord } from "../protocol/rec
 import { Arrivals } from "./arrivals.ts";
 import type { Target } from "./target.ts";
 
-/** There was no answer. */
+/** There was no answer. `code` is that of the system, `TIMEOUT` behind a connection, `ETIMEDOUT` without one. */
 export type Failure = {
   readonly what: "failure";
   readonly code: string;
@@ -94,7 +94,9 @@ export function post(
       hangUp();
       resolve({ what: "failure", code, text, afterMs: performance.now() - askedAtMs });
     };
-    const timer = setTimeout(() => fail("TIMEOUT", "no answer"), limitMs);
+    let isConnected = false;
+    request.once("socket", (socket) => socket.once("connect", () => (isConnected = true)));
+    const timer = setTimeout(() => fail(isConnected ? "TIMEOUT" : "ETIMEDOUT", "no answer"), limitMs);
     // Stays for the whole response: what comes behind its head is told by the arrivals.
     request.on("error", (error: NodeJS.ErrnoException) => fail(error.code ?? "", error.message));
     request.once("response", (response) => {

@@ -1,6 +1,7 @@
 /** What mends a fault, by name. */
 export type RemedyName =
   | "address"
+  | "silent"
   | "tls"
   | "redirect"
   | "path"
@@ -46,6 +47,9 @@ type MakeRemedy = (facts: RemedyFacts) => Remedy;
 const remedies: Readonly<Record<RemedyName, MakeRemedy>> = {
   address: () => ({
     what: "Check host, port and name service; the proxy, or the server itself, has to listen there.",
+  }),
+  silent: ({ path }) => ({
+    what: `Something took the connection, and answers nothing at ${path}. Either no route of sessions is there, and what is holds the request, as withChannel does: give it to sessions.accept. Or a server hangs, this one or one behind a proxy.`,
   }),
   tls: () => ({
     what: "Give the proxy the whole chain of a certificate for this host. A private authority is named in NODE_EXTRA_CA_CERTS.",

@@ -16,7 +16,6 @@ const failures: Readonly<Record<string, string>> = {
   EPIPE: "the connection was reset",
   EHOSTUNREACH: "there is no way to the host",
   ENETUNREACH: "there is no way to the host",
-  ETIMEDOUT: "the host does not answer",
 };
 
 /** What mends a refusal by a code of the protocol, which a server of sessions itself has sent. */
@@ -46,7 +45,8 @@ const statusRemedies: ReadonlyMap<number, RemedyName> = new Map<number, RemedyNa
 /** Why there was no answer at all. */
 export function troubleOfFailure({ code, text, afterMs }: Failure): Trouble {
   if (tlsCodes.test(code)) return { seen: `TLS failed: ${plain(text)} (${plain(code)})`, remedy: "tls" };
-  if (code === "TIMEOUT") return { seen: `no answer in ${inTime(afterMs)}`, remedy: "address" };
+  if (code === "TIMEOUT") return { seen: `no answer in ${inTime(afterMs)}`, remedy: "silent" };
+  if (code === "ETIMEDOUT") return { seen: `no connection in ${inTime(afterMs)}`, remedy: "address" };
   const known = failures[code];
   return { seen: `${known ?? plain(text)}${code === "" ? "" : ` (${plain(code)})`}`, remedy: "address" };
 }

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { createServer, type RequestListener } from "node:http";
-import { createServer as createTcpServer } from "node:net";
+import { once } from "node:events";
+import { connect, createServer as createTcpServer } from "node:net";
 import { createServer as createSecureServer } from "node:https";
 import { describe, it, type TestContext } from "node:test";
+import { Worker } from "node:worker_threads";
 import { createSessions, serve, type Sessions, withChannel } from "../../src/index.ts";
 import { createFaultProxy, type Fault, type FaultProxy } from "../../src/testing.ts";
 import { setSite } from "../client/site.ts";
@@ -168,7 +170,21 @@ describe("a URL that leads to no session", { concurrency: 3 }, () => {
     t.after(() => silent.close());
     const address = silent.address();
     assert.ok(address !== null && typeof address === "object");
-    expectRoute(await examine(`http://127.0.0.1:${address.port}/`), /^no answer in 3\.\d s$/, "address");
+    const found = await examine(`http://127.0.0.1:${address.port}/`);
+    expectRoute(found, /^no answer in 3\.\d s$/, "silent");
+  });
+
+  it("says so of a route of plain channels, which holds the request as a poll", async (t) => {
+    const { port } = await setServer(t, (request) => withChannel(request, () => undefined));
+    const found = await examine(`http://127.0.0.1:${port}/live`);
+    expectRoute(found, /^no answer in 3\.\d s$/, "silent");
+    assert.match(found.of("route").remedy?.what ?? "", /at \/live\..*withChannel.*sessions\.accept/);
+    assert.equal(found.findings.length, 1);
+  });
+
+  it("tells a host that takes no connection from one that answers nothing", async (t) => {
+    const port = await setFull(t);
+    expectRoute(await examine(`http://127.0.0.1:${port}/`), /^no connection in 3\.\d s$/, "address");
   });
 
   it("says that a certificate is not good", async (t) => {
@@ -259,6 +275,26 @@ describe("a URL that leads to no session", { concurrency: 3 }, () => {
     assert.match(of("route").seen, /^answered 200 with Content-Type text\/\?\?2Jx{1,120}…, which/);
   });
 });
+
+/** A port whose queue of connections is full: the system takes no more, and says nothing. */
+async function setFull(t: TestContext): Promise<number> {
+  const worker = new Worker(
+    `const { parentPort } = require("node:worker_threads");
+    const server = require("node:net").createServer().listen({ port: 0, host: "127.0.0.1", backlog: 1 }, () => {
+      parentPort.postMessage(server.address().port);
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+    });`,
+    { eval: true },
+  );
+  t.after(() => worker.terminate());
+  const [port] = (await once(worker, "message")) as [number];
+  // Two have room in a queue of one.
+  const sockets = [connect(port, "127.0.0.1"), connect(port, "127.0.0.1")];
+  // Reset by the end of the worker.
+  for (const socket of sockets) socket.on("error", () => socket.destroy());
+  await Promise.all(sockets.map((socket) => once(socket, "connect")));
+  return port;
+}
 
 async function setPage(t: TestContext, page: RequestListener): Promise<string> {
   const server = createServer(page);
