@@ -27,7 +27,7 @@ export type Attempt<Transport, Without> =
  */
 export class Visit {
   readonly #target: Target;
-  readonly #cookies = new Cookies();
+  readonly #cookies: Cookies;
   #attaches = 0;
   #polls = 0;
   #received = 0;
@@ -39,7 +39,9 @@ export class Visit {
   #closed: CloseRecord | undefined;
 
   constructor(target: Target) {
-    this.#target = target;
+    const { cookie = "", ...headers } = target.headers;
+    this.#target = { ...target, headers };
+    this.#cookies = new Cookies(cookie, target.url.pathname);
   }
 
   /** The latest answer, without what proves the right to the session. */
@@ -125,7 +127,8 @@ export class Visit {
   }
 
   #fields(): Readonly<Record<string, string>> {
-    return this.#cookies.fields(this.#target.headers);
+    const { field } = this.#cookies;
+    return field === undefined ? {} : { cookie: field };
   }
 
   /** Counts the numbered records of one response, or of one WebSocket. */

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { createServer } from "node:http";
+import { describe, it, type TestContext } from "node:test";
 import { run } from "../../src/doctor/run.ts";
-import { createSessions, type ServeOptions } from "../../src/index.ts";
+import { createListeners, createSessions, type ServeOptions } from "../../src/index.ts";
 import { setSite } from "../client/site.ts";
 import { setServer } from "../server/set-server.ts";
 import { guardAgainstUnhandled } from "../support/unhandled.ts";
@@ -91,6 +92,63 @@ describe("what proves who the doctor is", () => {
       assert.equal(of("route").seen, seen);
     }
   });
+});
+
+describe("cookies", { concurrency: 3 }, () => {
+  /** With which the second request of a session comes, where the answer to the first one sets some. */
+  const sentBack = async (t: TestContext, given: string, ...lines: readonly string[]): Promise<string | undefined> => {
+    const sent: (string | undefined)[] = [];
+    const sessions = createSessions();
+    const live = createListeners((request) => sessions.accept(request, () => undefined));
+    const server = createServer((message, response) => {
+      if (message.headers["channelkit-session"] !== undefined) sent.push(message.headers.cookie);
+      response.setHeader("Set-Cookie", lines);
+      live.request(message, response);
+    });
+    server.on("upgrade", (_message, socket) => socket.destroy());
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    t.after(() => live.stop({ timeoutMs: 0 }));
+    t.after(() => server.close());
+    const address = server.address();
+    assert.ok(address !== null && typeof address === "object");
+    const header = given === "" ? [] : ["--header", `Cookie: ${given}`];
+    const found = await examine(`http://127.0.0.1:${address.port}/app/live`, ...header);
+    assert.equal(found.of("same-server").verdict, "ok", found.output);
+    return sent[0];
+  };
+
+  const past = "Thu, 01 Jan 1970 00:00:00 GMT";
+  const future = "Thu, 01 Jan 2170 00:00:00 GMT";
+  const cases: readonly {
+    readonly what: string;
+    readonly given?: string;
+    readonly lines: readonly string[];
+    readonly sent: string | undefined;
+  }[] = [
+    { what: "that are given are sent", given: "a=1; flag; b=2=3", lines: [], sent: "a=1; flag; b=2=3" },
+    { what: "that answers set are sent", lines: ["a=1; HttpOnly", 'b="2"'], sent: 'a=1; b="2"' },
+    { what: "that answers set replace those given", given: "srv=old; a=1", lines: ["srv=b"], sent: "srv=b; a=1" },
+    { what: "of another path are not sent", lines: ["a=1; Path=/other", "b=2; Path=/ap"], sent: undefined },
+    {
+      what: "of this path are sent, the longest first",
+      lines: ["a=1; Path=/", "b=2; Path=/app", "c=3; path=/app/live", "d=4; Path=app"],
+      sent: "c=3; b=2; d=4; a=1",
+    },
+    { what: "of one name and two paths are two", lines: ["a=1; Path=/", "a=2"], sent: "a=2; a=1" },
+    { what: "that are set again are replaced", lines: ["a=1", "a=2; Path=/app"], sent: "a=2" },
+    {
+      what: "are deleted by Max-Age",
+      given: "a=1; b=2",
+      lines: ["a=; Max-Age=0", "c=3; Max-Age=60"],
+      sent: "c=3; b=2",
+    },
+    { what: "are deleted by Expires", given: "a=1", lines: [`a=2; Expires=${past}`], sent: undefined },
+    { what: "live until Expires", lines: [`a=2; Expires=${future}`], sent: "a=2" },
+    { what: "live by Max-Age, whatever Expires says", lines: [`a=2; Expires=${past}; Max-Age=60`], sent: "a=2" },
+  ];
+  for (const { what, given = "", lines, sent } of cases) {
+    it(what, async (t) => assert.equal(await sentBack(t, given, ...lines), sent));
+  }
 });
 
 describe("pages", () => {
