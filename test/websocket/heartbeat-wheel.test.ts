@@ -6,7 +6,9 @@ import { Heartbeat, type Watched } from "../../src/websocket/heartbeat.ts";
 class Peer implements Watched {
   lastHeardBeat = -1;
   pingedBeat = -1;
-  dueBeat = -1;
+  #dueBeat = -1;
+  /** How often the heartbeat asked when it is due. */
+  reads = 0;
   readonly events: string[] = [];
   readonly #heartbeat: Heartbeat;
   readonly #clock: Clock;
@@ -17,6 +19,15 @@ class Peer implements Watched {
     this.#heartbeat = heartbeat;
     this.#clock = clock;
     heartbeat.watch(this);
+  }
+
+  get dueBeat(): number {
+    this.reads += 1;
+    return this.#dueBeat;
+  }
+
+  set dueBeat(beat: number) {
+    this.#dueBeat = beat;
   }
 
   ping(): void {
@@ -172,6 +183,40 @@ describe("the heartbeat of a server", () => {
     assert.deepEqual(first.events, ["ping 40", "lost 540"]);
     assert.deepEqual(second.events, ["ping 40"]);
     assert.deepEqual(third.events, ["ping 40", "lost 540"]);
+  });
+
+  it("spreads pings also of a peer whose answers may take longer than the interval [C42, C72]", () => {
+    const peer = new Peer(new Heartbeat(1000, 3000), clock);
+    peer.answers = true;
+    clock.pass(50_000);
+    const times = peer.events.map((event) => Number(event.slice("ping ".length)));
+    const silences = new Set(times.slice(1).map((time, index) => time - (times[index] ?? 0)));
+    // In beats of 100 ms.
+    assert.deepEqual([...silences].toSorted(), [1000, 800, 900], peer.events.join());
+  });
+
+  it("keeps a peer in one place, and looks at it when it is due alone [C42, C72]", () => {
+    const peer = new Peer(new Heartbeat(1000, 500), clock);
+    peer.answers = true;
+    // Ten turns of the wheel.
+    clock.pass(128_000);
+    // It is looked at twice between two pings at most, and filed then: each time its beat is read once or twice.
+    assert.ok(peer.events.length > 100);
+    assert.ok(peer.reads < 5 * peer.events.length, `${peer.reads} for ${peer.events.length} pings`);
+  });
+
+  it("does not look at a peer again that is forgotten: nothing is left of it [C42, C72]", () => {
+    const heartbeat = new Heartbeat(1000, 500);
+    const other = new Peer(heartbeat, clock);
+    other.answers = true;
+    const peer = new Peer(heartbeat, clock);
+    clock.pass(500);
+    heartbeat.forget(peer);
+    const { reads } = peer;
+    clock.pass(30_000);
+    assert.equal(peer.reads, reads);
+    assert.deepEqual(peer.events, []);
+    assert.ok(other.events.length > 20);
   });
 
   it("is off with an interval of 0 [C42, C72]", () => {
