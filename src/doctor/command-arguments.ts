@@ -1,12 +1,12 @@
 import { parseArgs } from "node:util";
-import type { Target } from "./target.ts";
+import { leastSecret, type Target } from "./target.ts";
 
 export const usage = `Usage: channelkit doctor URL [options]
 
 Looks at a route of sessions from outside, as a client does, and says what is wrong and what mends it.
 
   --origin ORIGIN         of the page that uses the route (default: that of URL)
-  --token TOKEN           sent as Authorization: Bearer, and over a WebSocket
+  --token TOKEN           sent as Authorization: Bearer, and over a WebSocket; 8 characters or more
   --header "Name: value"  sent with every request; may be repeated
   --idle SECONDS          how long transports are left idle (default: 5, at most 3600)
   --timeout SECONDS       how long any one answer may take (default: 5, at most 60)
@@ -60,7 +60,10 @@ export function readArguments(given: readonly string[]): Command | string {
     if (timeoutSeconds === undefined) return "--timeout must be a number of seconds up to 60";
     const { token, origin = url.origin } = values;
     if (token !== undefined && !/^[\x21-\x7e]{1,8192}$/.test(token)) {
-      return "--token must have 1 to 8192 visible ASCII characters";
+      return `--token must have ${leastSecret} to 8192 visible ASCII characters`;
+    }
+    if (token !== undefined && token.length < leastSecret) {
+      return `--token must have ${leastSecret} to 8192 characters: a shorter one could not be hidden in the report. If it is no secret, give --header "Authorization: Bearer …"`;
     }
     if (!URL.canParse(origin) || new URL(origin).origin !== origin) return "--origin must be like https://example.com";
     const times = { limitMs: timeoutSeconds * 1000, idleMs: idleSeconds * 1000 };

@@ -32,18 +32,18 @@ export function shownUrl(url: URL): string {
   return `${plain(url.origin + url.pathname)}${url.search === "" ? "" : "?…"}`;
 }
 
-/** Shorter words of a header field or a query prove nothing. */
-const leastSecret = 8;
+/** Shorter words of a header field or a query prove nothing, and a shorter token is not taken: to hide it would blot out other words. */
+export const leastSecret = 8;
 
 /** Takes what must not be printed out of a text, whoever has said it: a peer may repeat what it was told, or its beginning. */
-export function withoutSecrets({ url, token = "", headers }: Target, text: string): string {
+export function withoutSecrets({ url, token, headers }: Target, text: string): string {
   // Also as they stand in a text that was made fit for a terminal.
-  const words = Object.values(headers).flatMap((value) => visibleOf(value).split(/[\s;,=]+/));
+  const said = Object.values(headers).flatMap((value) => visibleOf(value).split(/[\s;,=]+/));
   // As they were sent, and as a peer may have read them.
   const sent = url.search.split("&").map((field) => field.slice(field.indexOf("=") + 1));
-  words.push(...sent, ...[...url.searchParams.values()].map(visibleOf));
-  const secrets = [token, ...words.filter((word) => word.length >= leastSecret)].filter((secret) => secret !== "");
-  return secrets.reduce(hide, text);
+  said.push(...sent, ...[...url.searchParams.values()].map(visibleOf));
+  if (token !== undefined) said.push(token);
+  return said.filter((word) => word.length >= leastSecret).reduce(hide, text);
 }
 
 function hide(text: string, secret: string): string {

@@ -77,6 +77,8 @@ describe("the command", () => {
     { args: ["doctor", "http://a", "--header", "Content-Length: 1"], says: /^--header may not set Content-Length$/m },
     { args: ["doctor", "http://a", "--origin", "https://a/"], says: /^--origin must be/m },
     { args: ["doctor", "http://a", "--token", ""], says: /^--token must have/m },
+    { args: ["doctor", "http://a", "--token", "two words"], says: /^--token must have 8 to 8192 visible/m },
+    { args: ["doctor", "http://a", "--token", "1234567"], says: /^--token must have 8 .* could not be hidden/m },
     { args: ["doctor", "http://a", "--loud"], says: /--loud/ },
   ];
   for (const { args, says } of wrong) {
