@@ -202,7 +202,7 @@ describe("B06 what a handler of the client throws", () => {
           told.record(name, ...args);
           throw new Error(name);
         };
-      const channel = connect(proxy.url, { WebSocket, transports: [kind], resumeWindowMs: 500 });
+      const channel = connect(proxy.url, { WebSocket, transports: [kind], resumeWindowMs: 5000 });
       t.after(() => channel.close());
       channel.onReceive(failing("receive"));
       channel.onStatus(failing("status"));

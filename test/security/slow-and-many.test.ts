@@ -237,15 +237,14 @@ describe("S18 a client that sends more than is handled", () => {
       const flooding = await open();
       flooding.sendText("slow");
       const burst = Buffer.concat(Array.from({ length: 500 }, () => frames.text(kibibyte)));
-      let isTaken = true;
-      for (let count = 0; count < 100 && isTaken; count += 1) isTaken = flooding.client.socket.write(burst);
-      assert.equal(isTaken, false);
+      // More than a system takes for a socket that is not read, which are some megabytes (tcp(7)).
+      for (let count = 0; count < 24; count += 1) flooding.client.socket.write(burst);
       const other = await open();
       for (let count = 0; count < 20; count += 1) {
         other.sendText("quick");
         assert.equal(await other.nextMessage(), "quick");
       }
-      // More than the system takes for a socket that is not read waits on the client's side.
+      // The rest of it waits on the client's side.
       assert.ok(flooding.client.socket.writableLength > 0);
       assert.equal(received.filter((message) => message === kibibyte).length, 0);
       gate.resolve();
