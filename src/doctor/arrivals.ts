@@ -20,6 +20,9 @@ type Arrived<Type extends ControlRecord["type"]> = {
 /** What was waited for, or what came in its place: the end, or nothing in time. */
 export type Outcome<Type extends ControlRecord["type"]> = Arrived<Type> | End | { readonly what: "silence" };
 
+/** The text of an end, where it is not a server of sessions that speaks. */
+export const notOfProtocol = "what came was not of this protocol";
+
 /** Control records that nobody has asked for yet. More are no server's of this protocol. */
 const mostRecords = 1000;
 

@@ -28,7 +28,9 @@ export async function checkRoute(target: Target, visit: Visit): Promise<Route> {
     };
   }
   reply.hangUp();
-  const version = checkVersion(reply);
+  // Others say no such field, and then nobody has taken it.
+  const isOfSession = outcome.what === "record" || (outcome.what === "end" && outcome.code !== undefined);
+  const version = checkVersion(reply, isOfSession);
   if (outcome.what !== "record") {
     const trouble = troubleOfReply(reply, outcome, target.url);
     const { remedy } = trouble;
@@ -49,14 +51,14 @@ export async function checkRoute(target: Target, visit: Visit): Promise<Route> {
 }
 
 /** Who has answered, in which version of HTTP. */
-function checkVersion({ httpVersion, headers }: Reply): Finding {
+function checkVersion({ httpVersion, headers }: Reply, isOfSession: boolean): Finding {
   const who = ["server", "via"].flatMap((name) => {
     const value = headers[name];
     return value === undefined ? [] : [`, ${name} ${plain(String(value))}`];
   });
   // nginx takes the field for itself.
-  const accel =
-    headers["x-accel-buffering"] === undefined ? "X-Accel-Buffering taken on the way" : "X-Accel-Buffering arrives";
-  const seen = `HTTP/${httpVersion}${who.join("")}, ${accel}`;
+  const isTaken = headers["x-accel-buffering"] === undefined;
+  const accel = `, X-Accel-Buffering ${isTaken ? "taken on the way" : "arrives"}`;
+  const seen = `HTTP/${httpVersion}${who.join("")}${isOfSession ? accel : ""}`;
   return { check: "version", verdict: httpVersion === "1.0" ? "WARN" : "ok", seen };
 }

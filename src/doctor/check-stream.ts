@@ -5,7 +5,7 @@ import { type Finding, inTime } from "./finding.ts";
 import { holdIdle } from "./hold-idle.ts";
 import type { Reply } from "./post.ts";
 import { plain, type Target } from "./target.ts";
-import { troubleOfFailure, troubleOfReply } from "./trouble.ts";
+import { codeRemedies, troubleOfFailure, troubleOfReply } from "./trouble.ts";
 import type { Visit } from "./visit.ts";
 
 /** PROTOCOL.md, Heartbeat: the server writes over a stream at least so often. */
@@ -55,7 +55,8 @@ async function watchTick(reply: Reply, attachedAtMs: number): Promise<Finding> {
   const tick = await reply.arrivals.until("tick", patienceMs);
   const begun = `begun after ${inTime(answerMs)}`;
   if (tick.what === "end") {
-    return { ...notBegun(`${begun}, and then ${plain(tick.text)}`), numbers: { answerMs }, remedy: undefined };
+    const remedy = tick.code === undefined ? "cut" : codeRemedies.get(tick.code);
+    return { ...notBegun(`${begun}, and then ${plain(tick.text)}`), numbers: { answerMs }, remedy };
   }
   if (tick.what === "silence") {
     return { ...notBegun(`${begun}, and then nothing for ${inTime(patienceMs)}: held back`), numbers: { answerMs } };

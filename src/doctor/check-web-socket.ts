@@ -69,6 +69,6 @@ function troubleOfDial(result: Refused | Failure, { url }: Target, ofFailure: Re
   }
   const { status, location, afterMs } = result;
   const { seen, remedy } = troubleOfStatus(status, location, url);
-  const isOther = remedy === "authorization" || remedy === "redirect";
+  const isOther = remedy === "authorization" || remedy === "redirect" || remedy === "slash";
   return { seen: `the upgrade was refused after ${inTime(afterMs)}: ${seen}`, remedy: isOther ? remedy : ofFailure };
 }

@@ -4,7 +4,7 @@ import type { ControlRecord } from "../protocol/control-record.ts";
 import { FrameDecoder, framesOf } from "../protocol/frame-codec.ts";
 import { subprotocol } from "../protocol/http-fields.ts";
 import type { SessionRecord } from "../protocol/record-codec.ts";
-import { Arrivals } from "./arrivals.ts";
+import { Arrivals, notOfProtocol } from "./arrivals.ts";
 import { type Failure, mostRecordBytes } from "./post.ts";
 import type { Target } from "./target.ts";
 
@@ -89,7 +89,7 @@ function readArrivals(socket: WebSocket, take: DialOptions["take"]): Arrivals {
     const record = decoder.read(isBinary ? new Uint8Array(data) : data.toString());
     if (record === undefined) return;
     if (typeof record === "object" && "fault" in record) {
-      arrivals.finish(undefined, "what came was not of this protocol");
+      arrivals.finish(undefined, notOfProtocol);
       return;
     }
     take?.(record);

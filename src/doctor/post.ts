@@ -16,7 +16,7 @@ import {
   sessionField,
 } from "../protocol/http-fields.ts";
 import { encodeRecord, RecordDecoder, type SessionRecord } from "../protocol/record-codec.ts";
-import { Arrivals } from "./arrivals.ts";
+import { Arrivals, notOfProtocol } from "./arrivals.ts";
 import type { Target } from "./target.ts";
 
 /** There was no answer. `code` is that of the system, `TIMEOUT` behind a connection, `ETIMEDOUT` without one. */
@@ -148,7 +148,7 @@ function readArrivals(response: IncomingMessage, take: PostOptions["take"]): Arr
   response.on("data", () => arrivals.heard());
   body.on("data", (chunk: Buffer) => {
     const fault = decoder.push(chunk);
-    if (fault !== undefined) arrivals.finish(undefined, "what came was not of this protocol");
+    if (fault !== undefined) arrivals.finish(undefined, notOfProtocol);
   });
   body.on("end", () => arrivals.finish(undefined, "the response ended"));
   for (const stream of new Set([response, body])) {

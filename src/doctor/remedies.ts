@@ -3,9 +3,13 @@ export type RemedyName =
   | "address"
   | "silent"
   | "tls"
+  | "noTls"
   | "redirect"
+  | "slash"
   | "path"
   | "upstream"
+  | "serverFault"
+  | "cut"
   | "authorization"
   | "protocolField"
   | "busy"
@@ -54,8 +58,20 @@ const remedies: Readonly<Record<RemedyName, MakeRemedy>> = {
   tls: () => ({
     what: "Give the proxy the whole chain of a certificate for this host. A private authority is named in NODE_EXTRA_CA_CERTS.",
   }),
+  noTls: () => ({
+    what: "What answers at this port speaks no TLS, mostly plain HTTP: give the URL with http://, or let what stands before it, such as a proxy, do TLS and name its port.",
+  }),
   redirect: () => ({
     what: "Give clients the URL to which this one leads: they follow no redirect, which could take a session elsewhere.",
+  }),
+  slash: ({ path }) => ({
+    what: `Only a slash is missing at the end: what stands before the server has ${path}/ in place of ${path}. Take it away there, and leave the URL of clients as it is.`,
+    nginx: [`location ${path} { proxy_pass http://127.0.0.1:9090; } # in place of location ${path}/`],
+    haproxy: ["# remove: http-request redirect"],
+    apache: [
+      `ProxyPass "${path}" "http://127.0.0.1:9090${path}" upgrade=websocket flushpackets=on # in place of "${path}/"`,
+    ],
+    caddy: [`reverse_proxy ${path}* 127.0.0.1:9090 # in place of ${path}/*; and remove: redir`],
   }),
   path: ({ path }) => ({
     what: "Check the path, and pass it to the server with its method.",
@@ -72,6 +88,16 @@ const remedies: Readonly<Record<RemedyName, MakeRemedy>> = {
     haproxy: [`use_backend channels if { path_beg ${path} }`, "server node 127.0.0.1:9090 # in backend channels"],
     apache: ['ProxyPass "/" "http://127.0.0.1:9090/" upgrade=websocket flushpackets=on'],
     caddy: ["reverse_proxy 127.0.0.1:9090"],
+  }),
+  serverFault: () => ({
+    what: "What handles the request failed: the log of the server says why, and onError of channelkit where it was a handler of it; or the log of the proxy, if that has answered.",
+  }),
+  cut: ({ silenceSeconds }) => ({
+    what: "Something broke the answer off: the server, which its log then says, or what stands between, by a limit of time, or of what it keeps of a response.",
+    nginx: ["proxy_buffering off;", `proxy_read_timeout ${silenceSeconds}s;`],
+    haproxy: [`timeout client ${silenceSeconds}s`, `timeout server ${silenceSeconds}s`],
+    apache: [`ProxyTimeout ${silenceSeconds}`],
+    caddy: ["# remove: read_timeout, write_timeout, stream_timeout"],
   }),
   authorization: () => ({
     what: "Say who asks, by --token or --header, if the server or the proxy wants to know.",

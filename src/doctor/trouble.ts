@@ -1,5 +1,5 @@
 import { closeCodes } from "../protocol/close-code.ts";
-import type { Outcome } from "./arrivals.ts";
+import { notOfProtocol, type Outcome } from "./arrivals.ts";
 import { inTime, type Trouble } from "./finding.ts";
 import type { Failure, Reply } from "./post.ts";
 import type { RemedyName } from "./remedies.ts";
@@ -42,9 +42,14 @@ const statusRemedies: ReadonlyMap<number, RemedyName> = new Map<number, RemedyNa
   [504, "silence"],
 ]);
 
+/** Of OpenSSL, in text and code: what came was no TLS. */
+const noTls = /wrong[ _]version[ _]number/i;
+
 /** Why there was no answer at all. */
 export function troubleOfFailure({ code, text, afterMs }: Failure): Trouble {
-  if (tlsCodes.test(code)) return { seen: `TLS failed: ${plain(text)} (${plain(code)})`, remedy: "tls" };
+  if (tlsCodes.test(code)) {
+    return { seen: `TLS failed: ${plain(text)} (${plain(code)})`, remedy: noTls.test(text + code) ? "noTls" : "tls" };
+  }
   if (code === "TIMEOUT") return { seen: `no answer in ${inTime(afterMs)}`, remedy: "silent" };
   if (code === "ETIMEDOUT") return { seen: `no connection in ${inTime(afterMs)}`, remedy: "address" };
   const known = failures[code];
@@ -54,8 +59,11 @@ export function troubleOfFailure({ code, text, afterMs }: Failure): Trouble {
 /** An answer with a status, which is not the one that was wanted. */
 export function troubleOfStatus(status: number, location: string | undefined, base: URL): Trouble {
   if (status >= 300 && status < 400)
-    return { seen: `redirected with ${status}${whereTo(location, base)}`, remedy: "redirect" };
-  return { seen: `answered ${status}`, remedy: statusRemedies.get(status) };
+    return { seen: `redirected with ${status}${whereTo(location, base)}`, remedy: remedyOfRedirect(location, base) };
+  return {
+    seen: `answered ${status}`,
+    remedy: statusRemedies.get(status) ?? (status >= 500 ? "serverFault" : undefined),
+  };
 }
 
 /** Why a request was not answered by the record that was waited for. */
@@ -71,7 +79,16 @@ export function troubleOfReply(reply: Reply, outcome: Exclude<Outcome<never>, { 
   }
   if (outcome.what === "silence")
     return { seen: "answered 200, and nothing behind the head in time", remedy: "buffering" };
-  return { seen: `answered 200, and then ${plain(outcome.text)}`, remedy: undefined };
+  const remedy = outcome.text === notOfProtocol ? "path" : "cut";
+  return { seen: `answered 200, and then ${plain(outcome.text)}`, remedy };
+}
+
+/** Whether a slash at the end is all that is asked for. To https: instead is another matter. */
+function remedyOfRedirect(location: string | undefined, base: URL): RemedyName {
+  if (location === undefined || !URL.canParse(location, base.href)) return "redirect";
+  const { hostname, pathname, protocol } = new URL(location, base);
+  const isSecured = protocol === "https:" && base.protocol === "http:";
+  return hostname === base.hostname && pathname === `${base.pathname}/` && !isSecured ? "slash" : "redirect";
 }
 
 function whereTo(location: string | undefined, base: URL): string {

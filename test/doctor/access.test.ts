@@ -35,6 +35,7 @@ describe("what proves who the doctor is", () => {
     const { proxy } = await setSite(t, { authorize: fails });
     const found = await examine(proxy.url);
     assert.match(found.of("route").seen, /^refused with 4006 busy \(status 503\)$/);
+    assert.match(found.of("version").seen, /X-Accel-Buffering arrives$/);
     assert.match(found.of("websocket").seen, /^open after .*, and then closed with 4006 busy$/);
     const names = new Set(found.findings.flatMap(({ remedy }) => remedy?.name ?? []));
     assert.deepEqual([...names], ["busy"], found.output);

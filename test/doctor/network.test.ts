@@ -5,7 +5,7 @@ import { connect, createServer as createTcpServer } from "node:net";
 import { createServer as createSecureServer } from "node:https";
 import { describe, it, type TestContext } from "node:test";
 import { Worker } from "node:worker_threads";
-import { createSessions, serve, type Sessions, withChannel } from "../../src/index.ts";
+import { createListeners, createSessions, serve, type Sessions, withChannel } from "../../src/index.ts";
 import { createFaultProxy, type Fault, type FaultProxy } from "../../src/testing.ts";
 import { setSite } from "../client/site.ts";
 import { setServer } from "../server/set-server.ts";
@@ -66,6 +66,23 @@ describe("a network that holds streams back", { concurrency: 3 }, () => {
       assert.equal(sessions.size, 0);
     });
   }
+});
+
+describe("a network that cuts long answers", () => {
+  it("is found to: a stream that begins does not go on", async (t) => {
+    const sessions = createSessions();
+    const live = createListeners((request) => sessions.accept(request, () => undefined));
+    const url = await setPage(t, (message, response) => {
+      live.request(message, response);
+      // Before the second tick.
+      setTimeout(() => message.socket.destroy(), 150);
+    });
+    t.after(() => live.stop({ timeoutMs: 0 }));
+    const found = await examine(url);
+    assert.equal(found.of("route").verdict, "ok", found.output);
+    assert.match(found.of("stream").seen, /and then (?:aborted|the connection ended)$/);
+    assert.equal(found.of("stream").remedy?.name, "cut");
+  });
 });
 
 describe("a server", () => {
@@ -198,10 +215,16 @@ describe("a URL that leads to no session", { concurrency: 3 }, () => {
 
   it("says that no TLS is spoken where the URL says https:", async (t) => {
     const { port } = await setSite(t);
-    expectRoute(await examine(`https://127.0.0.1:${port}/`), /^TLS failed/, "tls");
+    expectRoute(await examine(`https://127.0.0.1:${port}/`), /^TLS failed/, "noTls");
   });
 
-  const pages: readonly { readonly what: string; readonly page: RequestListener; seen: RegExp; remedy: string }[] = [
+  const pages: readonly {
+    readonly what: string;
+    readonly page: RequestListener;
+    path?: string;
+    seen: RegExp;
+    remedy: string;
+  }[] = [
     {
       what: "a page",
       page: (_request, response) => response.writeHead(200, { "Content-Type": "text/html" }).end("<p>welcome"),
@@ -213,6 +236,13 @@ describe("a URL that leads to no session", { concurrency: 3 }, () => {
       page: (_request, response) => response.writeHead(301, { Location: "/other?key=hidden" }).end(),
       seen: /^redirected with 301 to http:\/\/127\.0\.0\.1:\d+\/other\?…$/,
       remedy: "redirect",
+    },
+    {
+      what: "a redirect that adds a slash",
+      page: (_request, response) => response.writeHead(301, { Location: "/live/" }).end(),
+      path: "/live",
+      seen: /^redirected with 301 to http:\/\/127\.0\.0\.1:\d+\/live\/$/,
+      remedy: "slash",
     },
     {
       what: "404",
@@ -233,16 +263,40 @@ describe("a URL that leads to no session", { concurrency: 3 }, () => {
       remedy: "upstream",
     },
     {
+      what: "500",
+      page: (_request, response) => response.writeHead(500).end(),
+      seen: /^answered 500$/,
+      remedy: "serverFault",
+    },
+    {
+      what: "bytes of something else",
+      page: (_request, response) =>
+        response.writeHead(200, { "Content-Type": "application/octet-stream" }).end("x".repeat(1000)),
+      seen: /^answered 200, and then what came was not of this protocol$/,
+      remedy: "path",
+    },
+    {
+      what: "an answer that breaks off",
+      page: (_request, response) => {
+        response.writeHead(200, { "Content-Type": "application/octet-stream" }).flushHeaders();
+        setImmediate(() => response.destroy());
+      },
+      seen: /^answered 200, and then (?:aborted|the connection ended)$/,
+      remedy: "cut",
+    },
+    {
       what: "401",
       page: (_request, response) => response.writeHead(401).end(),
       seen: /^answered 401$/,
       remedy: "authorization",
     },
   ];
-  for (const { what, page, seen, remedy } of pages) {
+  for (const { what, page, path = "/", seen, remedy } of pages) {
     it(`says that it is answered by ${what}`, async (t) => {
-      const found = await examine(await setPage(t, page));
+      const found = await examine(new URL(path, await setPage(t, page)).href);
       expectRoute(found, seen, remedy);
+      // What was never there nobody has taken.
+      assert.match(found.of("version").seen, /^HTTP\/1\.1$/);
       // The upgrade is refused for the same reason: whoever mends it is not sent to look for another one.
       const names = new Set(found.findings.flatMap((each) => each.remedy?.name ?? []));
       assert.deepEqual([...names], [remedy], found.output);

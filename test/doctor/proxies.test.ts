@@ -331,6 +331,19 @@ describe("a proxy that passes on another path only", { concurrency: 2 }, () => {
   }
 });
 
+describe("a proxy that wants a slash at the end", () => {
+  it("is found to, and mended by what the doctor says: nginx", { skip: !hasProxy("nginx") }, async (t) => {
+    const location = "location /live/ { proxy_pass http://127.0.0.1:9090; }";
+    const part = `server {\n  listen 80;\n  ${location}\n}`;
+    const before = await examine((await setBehind(t, "nginx", part)).url);
+    assert.match(before.of("route").seen, /^redirected with 301 to .*\/live\/$/);
+    const { name, nginx = [] } = before.of("route").remedy ?? {};
+    assert.equal(name, "slash");
+    const after = await examine((await setBehind(t, "nginx", part.replace(location, nginx.join("\n")))).url);
+    assert.equal(after.of("route").verdict, "ok", after.output);
+  });
+});
+
 describe("a proxy that spreads the requests of a client over several servers", { concurrency: 3 }, () => {
   const page = readFileSync(join(root, "docs", "proxies.md"), "utf8");
   /** With another server at a port, and some lines that say who gets what. */
