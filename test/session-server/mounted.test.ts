@@ -13,6 +13,7 @@ import {
   type Listeners,
 } from "../../src/index.ts";
 import { type Client, dial, received } from "../client/site.ts";
+import { setServer } from "../server/set-server.ts";
 import { guardAgainstUnhandled } from "../support/unhandled.ts";
 
 guardAgainstUnhandled();
@@ -109,5 +110,23 @@ describe("sessions behind body parsers of Express", () => {
     const { cause } = error;
     assert.ok(isChannelError(cause) && cause.code === "CHANNEL_UNAVAILABLE");
     assert.match(cause.message, /sessions go in front of what parses bodies/);
+  });
+
+  it("work in a handler that has read the body itself, mounted or not", async (t) => {
+    const sessions = createSessions();
+    const handle = async (request: Request): Promise<Response> => {
+      if (request.method === "POST") await request.text();
+      return await sessions.accept(request, (channel) => channel.onReceive((message) => channel.send(message)));
+    };
+    const listeners = createListeners(handle);
+    const { port } = await setServer(t, handle);
+    const mounted = await mount(t, () => listeners.request);
+    t.after(() => listeners.stop({ timeoutMs: 0 }));
+    for (const url of [`http://127.0.0.1:${port}/`, mounted.url]) {
+      const client = dial(t, url, { transports: ["long-polling"] });
+      client.channel.send("hello");
+      await client.log.waitFor("receive");
+      assert.deepEqual(received(client), ["hello"]);
+    }
   });
 });
