@@ -3,7 +3,7 @@ import type { Channel, CloseHandler, PingHandler, ReceiveHandler, SendOptions } 
 import type { ChannelKind } from "./channel-kind.ts";
 import { checkClose } from "./check-close.ts";
 import { checkSendOptions } from "./check-send-options.ts";
-import { type Data, isStream, type NormalBody } from "./data.ts";
+import type { Data } from "./data.ts";
 import {
   type DepartureListener,
   type DepartureListeners,
@@ -14,11 +14,11 @@ import type { Environment } from "./environment.ts";
 import { ChannelErrorOf, type HandlerName } from "./errors.ts";
 import type { Mailbox } from "./mailbox.ts";
 import { lookAt } from "./look-at.ts";
-import { bytesOf } from "./message.ts";
 import type { Movable } from "./movable.ts";
 import type { Output } from "./output.ts";
 import { normalise, type Outgoing, sourceOf } from "./outgoing.ts";
 import type { Payload } from "./payload.ts";
+import { type QueuedSend, queuedSend, queuedShared } from "./queued-send.ts";
 import { setOnce } from "./set-once.ts";
 import { discard } from "./source.ts";
 import type { ClosedWith } from "./status.ts";
@@ -112,7 +112,7 @@ export abstract class BaseChannel implements Channel {
       return false;
     }
     if (close) this.#isOpen = false;
-    if (this.#streams?.isActive === true) return this.#queue(() => this.transmit(outgoing, close), outgoing.body);
+    if (this.#streams?.isActive === true) return this.#queue(queuedSend(outgoing, this.transmit.bind(this), close));
     return this.transmit(outgoing, close);
   }
 
@@ -120,8 +120,8 @@ export abstract class BaseChannel implements Channel {
   sendShared(payload: Payload, close: boolean): boolean {
     if (!this.#isOpen) return false;
     if (close) this.#isOpen = false;
-    if (this.#streams?.isActive === true) return this.#queue(() => this.transmitShared(payload, close), payload.bytes);
-    return this.transmitShared(payload, close);
+    const transmit = (): boolean => this.transmitShared(payload, close);
+    return this.#streams?.isActive === true ? this.#queue(queuedShared(payload, transmit)) : transmit();
   }
 
   close(code = 1000, reason = ""): boolean {
@@ -247,15 +247,15 @@ export abstract class BaseChannel implements Channel {
   }
 
   /** Puts a send in line behind the stream that is read. @returns false when it ran into the hard limit */
-  #queue(run: () => void, body: NormalBody): boolean {
-    const bytes = body === undefined || isStream(body) ? 0 : bytesOf(body).length;
+  #queue(queued: QueuedSend): boolean {
+    const { bytes, body } = queued;
     const { waitingBytes = 0, isCrowded = false } = this.#streams ?? {};
     if (isCrowded || (bytes > 0 && !this.outbox.hasRoomFor(bytes, waitingBytes))) {
       discard(body);
       this.overflow();
       return false;
     }
-    this.#streams?.queue(run, { bytes, body });
+    this.#streams?.queue(queued);
     return true;
   }
 

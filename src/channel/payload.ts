@@ -26,11 +26,11 @@ export class Payload {
   readonly #readers: number;
   #shareBytes: number | undefined;
 
-  /** @param readers - how many channels it is for */
+  /** @param readers - how many channels it is for. A group may have had none when it was made, and have some when it is sent */
   constructor(message: Message, contentType: string, readers = 1) {
     this.message = message;
     this.contentType = contentType;
-    this.#readers = readers;
+    this.#readers = Math.max(1, readers);
   }
 
   get isText(): boolean {

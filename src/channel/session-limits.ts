@@ -10,8 +10,8 @@ export type SessionLimits = {
   /**
    * Bytes kept for all clients on a transport, until they acknowledge them. A message that one broadcast sends to several
    * counts for each its part of the bytes, and 16 more.
-   * Over it: the transport of the client for which the most is kept ends with 4003, one after the other, until less than seven
-   * eighths are kept; their sessions stay, and count for `maxTotalReplayBytes`.
+   * Over it: the transport of the client for which the most is kept ends with 4003, one after the other, until no more than
+   * seven eighths are kept; their sessions stay, and count for `maxTotalReplayBytes`.
    */
   readonly maxTotalUnacknowledgedBytes: number;
   /** Bytes kept for a client that is away. Over it: the session ends, status `overflow`. */

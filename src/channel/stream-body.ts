@@ -1,7 +1,8 @@
-import { chunkBytes, isStream, type NormalBody, type StreamBody } from "./data.ts";
+import { chunkBytes, isStream, type StreamBody } from "./data.ts";
 import { discard, expectFailure, openSource, type Source } from "./source.ts";
 import { mostWaitingSends, waitingSendBytes } from "./limits.ts";
 import type { OutputBudget, Sender } from "./output-budget.ts";
+import type { QueuedSend } from "./queued-send.ts";
 import { untilBudget } from "./turn.ts";
 
 /** Where the pieces of a stream body go. Each of these may be called only in this order: piece*, then end. */
@@ -18,16 +19,15 @@ export type StreamFailureListener = (cause: unknown) => void;
 /** Whose bodies they are. */
 type Owner = Sender & { readonly environment: { readonly budget: OutputBudget } };
 
-type Waiting = { readonly run: () => void; readonly bytes: number; readonly body: NormalBody };
-
 /** Reads bodies piece by piece with backpressure, and keeps what is sent meanwhile in line behind them. */
 export class StreamBodyQueue {
   readonly #owner: Owner;
   readonly #failed: StreamFailureListener;
   /** The one that is read now. A read that comes back for another one is out of date. */
   #source: Source | undefined;
-  #waiting: Waiting[] = [];
+  #waiting: QueuedSend[] = [];
   #waitingBytes = 0;
+  #keptBytes = 0;
   #isCancelled = false;
   #isReleasing = false;
   #ends: (() => void) | undefined;
@@ -52,9 +52,9 @@ export class StreamBodyQueue {
     return this.#waitingBytes;
   }
 
-  /** As {@link waitingBytes}, with what each send takes besides. */
+  /** What counts for all channels together, with what each send takes besides. */
   get bufferedAmount(): number {
-    return this.#waitingBytes + this.#waiting.length * waitingSendBytes;
+    return this.#keptBytes + this.#waiting.length * waitingSendBytes;
   }
 
   /** Whether no further send may wait, however few bytes it has: a client has an empty one sent for six of its own. */
@@ -78,10 +78,11 @@ export class StreamBodyQueue {
   }
 
   /** Runs a send after everything before it. */
-  queue(run: () => void, { bytes, body }: { bytes: number; body: NormalBody }): void {
-    expectFailure(body);
-    this.#waiting.push({ run, bytes, body });
-    this.#waitingBytes += bytes;
+  queue(queued: QueuedSend): void {
+    expectFailure(queued.body);
+    this.#waiting.push(queued);
+    this.#waitingBytes += queued.bytes;
+    this.#keptBytes += queued.keptBytes;
     this.#owner.environment.budget.noteLine(this.#owner, this);
   }
 
@@ -101,6 +102,7 @@ export class StreamBodyQueue {
     for (const { body } of this.#waiting) discard(body);
     this.#waiting = [];
     this.#waitingBytes = 0;
+    this.#keptBytes = 0;
     this.#becameIdle();
   }
 
@@ -135,6 +137,7 @@ export class StreamBodyQueue {
       const next = this.#waiting.shift();
       if (next === undefined) break;
       this.#waitingBytes -= next.bytes;
+      this.#keptBytes -= next.keptBytes;
       next.run();
     }
     this.#isReleasing = false;

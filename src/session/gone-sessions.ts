@@ -8,7 +8,7 @@ export class GoneSessions<Item> {
   readonly #clock: Clock;
   /** The bytes that are counted for each; the one that is left longest comes first. */
   readonly #sessions = new Map<ServerSession<Item>, number>();
-  /** Those for which more is kept than for one that is away: they were cut off, and end with the next message in any case. */
+  /** Those for which more is kept than for one that is away: each came with that, and ends with the next message in any case. */
   readonly #overfull = new Set<ServerSession<Item>>();
   #bytes = 0;
   /** One timer for all: they expire in the order in which they were left. */

@@ -1,3 +1,4 @@
+import { ownText } from "../channel/message.ts";
 import type { BaseChannel } from "../channel/base-channel.ts";
 import { type DepartureListener, hasListeners } from "../channel/departure-listeners.ts";
 import { ChannelErrorOf } from "../channel/errors.ts";
@@ -82,8 +83,8 @@ export class GroupDirectory<Attachment, Entry> implements GroupListener<Attachme
   #findOrCreate(name: string): Group<Attachment, Entry> {
     let group = this.#groups.get(name);
     if (group === undefined) {
-      group = new Group(name, this.#historyLimits, this);
-      this.#groups.set(name, group);
+      group = new Group(ownText(name), this.#historyLimits, this);
+      this.#groups.set(group.name, group);
     }
     return group;
   }

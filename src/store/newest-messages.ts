@@ -1,3 +1,4 @@
+import { ownText } from "../channel/message.ts";
 import type { BaseChannel } from "../channel/base-channel.ts";
 import { maxNewestBytes, maxNewestKeys, newestOverheadBytes } from "../channel/limits.ts";
 import type { Payload } from "../channel/payload.ts";
@@ -75,7 +76,7 @@ function take(waiting: Waiting, name: string): void {
 
 /** With the length of the first, so that no two pairs have the same: either may hold any character. */
 function nameOf(group: string, key: string): string {
-  return `${group.length}:${group}${key}`;
+  return ownText(`${group.length}:${group}${key}`);
 }
 
 function bytesOf(name: string, payload: Payload): number {

@@ -2,7 +2,14 @@ import assert from "node:assert/strict";
 import { Socket } from "node:net";
 import { setImmediate as nextCheck } from "node:timers/promises";
 import { afterEach, describe, it, type TestContext } from "node:test";
-import { type Channel, createSessions, type Limits, type SessionChannel, withChannel } from "../../src/index.ts";
+import {
+  type Channel,
+  createSessions,
+  type Limits,
+  MemoryChannelStore,
+  type SessionChannel,
+  withChannel,
+} from "../../src/index.ts";
 import { defaultLimits } from "../../src/channel/limits.ts";
 import { OutputBudget } from "../../src/channel/output-budget.ts";
 import { attachRecord, credentialsOf, SessionRequester, SessionWebSocket } from "../session-server/session-client.ts";
@@ -364,6 +371,26 @@ describe("what waits for all clients of a server together", () => {
       client.resume();
       await client.waitForEnd({ timeoutMs: 5000 });
     }
+  });
+
+  it("counts a broadcast once, for all in whose lines behind streams it stands [C127, P42]", async (t) => {
+    const stage = await Stage.set(t);
+    const store = new MemoryChannelStore();
+    for (let index = 0; index < 30; index += 1) {
+      await stage.request(`stream-${index}`);
+      const channel = stage.channel(`stream-${index}`);
+      channel.send(endless("begun"), { close: false });
+      store.add("all", channel);
+    }
+    // For each in full these are 6 MB.
+    store.broadcast("all", "x".repeat(200_000), { close: false });
+    await stage.counted();
+    assert.equal(stage.openNames().length, 30);
+    // Each its own, they are.
+    store.broadcast("all", () => "x".repeat(200_000), { close: false });
+    await stage.log.waitFor("close stream-0");
+    await stage.counted();
+    assert.equal(stage.openNames().length, 10);
   });
 });
 

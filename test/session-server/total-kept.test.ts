@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
 import { createSessions, MemoryChannelStore, type SessionChannel, type SessionsOptions } from "../../src/index.ts";
+import { Payload } from "../../src/channel/payload.ts";
 import { setServer } from "../server/set-server.ts";
 import { served } from "../store/crowd.ts";
 import { eventually } from "../support/expect.ts";
@@ -201,6 +202,35 @@ describe("a word that is kept", () => {
         };
       },
     ],
+    [
+      "as the name of a group",
+      () => {
+        const store = new MemoryChannelStore();
+        return (channel: SessionChannel, word: string) => void store.add(word, channel);
+      },
+    ],
+    [
+      "behind a stream",
+      () => {
+        let hasBegun = false;
+        return (channel: SessionChannel, word: string) => {
+          if (!hasBegun) channel.send(new ReadableStream());
+          hasBegun = true;
+          channel.send(word);
+        };
+      },
+    ],
+    [
+      "as the key of the newest",
+      () => {
+        const store = new MemoryChannelStore();
+        return (channel: SessionChannel, word: string) => {
+          if (store.size("all") === 0) store.add("all", channel);
+          while (!channel.bufferedAmount || channel.bufferedAmount < 100_000) channel.send("x".repeat(50_000));
+          store.broadcast("all", "the newest", { whenBehind: { newest: word } });
+        };
+      },
+    ],
   ] as const) {
     it(`${what} does not keep the message that it was cut out of [P42]`, async (t) => {
       const keep = setKeeper();
@@ -226,6 +256,10 @@ describe("a word that is kept", () => {
 });
 
 describe("what is kept of a broadcast", () => {
+  it("counts as that of one where there was nobody when it was made", () => {
+    assert.equal(new Payload("x".repeat(100), "text/plain", 0).shareBytes, 164);
+  });
+
   it("counts once, and little for each member, so that many that keep up are not much [P42]", async (t) => {
     const stage = await Stage.set(t, 200_000);
     const store = new MemoryChannelStore();
