@@ -120,8 +120,9 @@ export abstract class BaseChannel implements Channel {
   sendShared(payload: Payload, close: boolean): boolean {
     if (!this.#isOpen) return false;
     if (close) this.#isOpen = false;
-    const transmit = (): boolean => this.transmitShared(payload, close);
-    return this.#streams?.isActive === true ? this.#queue(queuedShared(payload, transmit)) : transmit();
+    // No closure here: it would cost each member of each broadcast an object.
+    if (this.#streams?.isActive !== true) return this.transmitShared(payload, close);
+    return this.#queue(queuedShared(payload, this.transmitShared.bind(this), close));
   }
 
   close(code = 1000, reason = ""): boolean {

@@ -3,7 +3,7 @@ import { messageOverheadBytes } from "./session-limits.ts";
 
 /** A message in a list of what is kept: 10 bytes were measured with lists that are a power of two long, and half empty at worst. */
 const keptSlotBytes = 16;
-/** The payload itself. With the slot as much as any message counts beside its bytes. */
+/** The payload itself. With the slot, it is what each message of a client counts beside its bytes. */
 const keptPayloadBytes: number = messageOverheadBytes - keptSlotBytes;
 
 /** Turns one payload into the bytes of one wire format. The function itself is the key under which the bytes are shared. */

@@ -25,6 +25,11 @@ export function queuedSend(
   return { run: () => transmit(kept, close), body: kept.body, bytes, keptBytes: bytes };
 }
 
-export function queuedShared(payload: Payload, run: () => void): QueuedSend {
-  return { run, body: payload.message, bytes: payload.byteLength, keptBytes: payload.shareBytes };
+export function queuedShared(
+  payload: Payload,
+  transmit: (payload: Payload, close: boolean) => void,
+  close: boolean,
+): QueuedSend {
+  const { message: body, byteLength: bytes, shareBytes: keptBytes } = payload;
+  return { run: () => transmit(payload, close), body, bytes, keptBytes };
 }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
 import { createSessions, MemoryChannelStore, type SessionChannel, type SessionsOptions } from "../../src/index.ts";
 import { Payload } from "../../src/channel/payload.ts";
+import { PresentBytes } from "../../src/session/present-bytes.ts";
 import { setServer } from "../server/set-server.ts";
 import { served } from "../store/crowd.ts";
 import { eventually } from "../support/expect.ts";
@@ -113,6 +114,39 @@ describe("what is kept for all clients that are there, until they acknowledge it
     assert.equal(present(), 17);
     await expectUndisturbed(members.filter(({ channel }) => channel.isPresent));
     assert.ok(members.every(({ channel }) => channel.isOpen));
+  });
+
+  it("is bounded also where each has one message that is more than it may be behind [P42]", async (t) => {
+    const limits = { maxUnacknowledgedBytes: 10_000, maxTotalUnacknowledgedBytes: 100_000 };
+    const { port, channels } = await setSessions(t, { limits });
+    for (let index = 0; index < 8; index += 1) await (await SessionWebSocket.open(port)).attach(attachRecord(1));
+    for (const channel of channels) assert.equal(channel.send("x".repeat(20_000)), true);
+    const present = channels.filter(({ isPresent }) => isPresent).length;
+    // A fifth one was too much, and a further one each time.
+    assert.equal(present, 4);
+    assert.ok(channels.every(({ isOpen }) => isOpen));
+  });
+
+  it("is looked through once, also where those that are cut off make others send [P42]", () => {
+    const total = new PresentBytes(100);
+    let looks = 0;
+    const cut: number[] = [];
+    function* sessions(): Generator<Parameters<PresentBytes["cutOff"]>[0] extends Iterable<infer One> ? One : never> {
+      looks += 1;
+      for (const presentBytes of [10, 60, 50]) {
+        yield {
+          presentBytes,
+          detach: () => {
+            cut.push(presentBytes);
+            total.cutOff(sessions());
+            total.add(-presentBytes);
+          },
+        };
+      }
+    }
+    total.add(120);
+    total.cutOff(sessions());
+    assert.deepEqual([looks, cut, total.bytes, total.isOver], [1, [60], 60, false]);
   });
 
   it("is not added up for clients that acknowledge [P42]", async (t) => {
