@@ -2,7 +2,7 @@ import type { Writable } from "node:stream";
 import { inflateRawSync } from "node:zlib";
 import { freeInflatedBytes, type Limits, maxInflationRatio } from "../channel/limits.ts";
 import type { Message } from "../channel/message.ts";
-import { MessageRate } from "../channel/message-rate.ts";
+import { MessageRate, type Paced } from "../channel/message-rate.ts";
 import { isTurnSpent, postpone } from "../channel/turn.ts";
 import type { Pace, Reader } from "./reader.ts";
 import { createReceiver, longestMessageBytes, type MessageExtension, type ReceiverListener } from "./receiver.ts";
@@ -30,7 +30,7 @@ const [smallestPieceBytes, largestPieceBytes] = [1024, 64 * 1024];
  * before wait for their handler, and none beyond the budget of the turn. Nothing is read meanwhile, and all that stands
  * behind, pings and Close frames too, keeps its place.
  */
-export class InflatingReader implements Reader, MessageExtension, ReceiverListener {
+export class InflatingReader implements Reader, MessageExtension, ReceiverListener, Paced {
   readonly #limits: Limits;
   readonly #listener: ReceiverListener;
   readonly #pace: Pace;
@@ -77,7 +77,7 @@ export class InflatingReader implements Reader, MessageExtension, ReceiverListen
   #count(): void {
     this.#messages += 1;
     if (this.#messages < this.#messagesToCheck) return;
-    this.#rate ??= new MessageRate(this.#limits.maxMessagesPerSecond, this.#pace);
+    this.#rate ??= new MessageRate(this.#limits.maxMessagesPerSecond, this);
     this.#messagesToCheck = this.#rate.came(this.#messages);
   }
 
@@ -85,7 +85,23 @@ export class InflatingReader implements Reader, MessageExtension, ReceiverListen
     if (this.#receiver.writable) this.#receiver.write(chunk, this.#chunkIsRead);
   }
 
+  get isOpen(): boolean {
+    return this.#pace.isOpen;
+  }
+
+  /** It was too fast, or may go on. */
+  adjustReading(): void {
+    if (!this.#isPaused) this.resume();
+    this.#pace.adjustReading();
+  }
+
+  /** Whether no further message is inflated. A second read may be there: the first is gone through behind its event. */
+  get #isPaused(): boolean {
+    return this.#pace.isOpen && (this.#pace.isReadingPaused || this.#rate?.isHeld === true);
+  }
+
   resume(): void {
+    if (this.#isPaused) return;
     const next = this.#keptBack;
     this.#keptBack = undefined;
     if (next !== undefined) this.#soon(next);
@@ -102,7 +118,7 @@ export class InflatingReader implements Reader, MessageExtension, ReceiverListen
       if (isLast) this.#inflateMessage(done);
       else done(null, noData);
     };
-    if (this.#pace.isOpen && this.#pace.isReadingPaused) this.#keptBack = next;
+    if (this.#isPaused) this.#keptBack = next;
     else this.#soon(next);
   }
 

@@ -135,6 +135,18 @@ describe("a client that is held for its rate", () => {
     assert.equal(await socket.waitForEnd({ timeoutMs: 500 }), "fin");
   });
 
+  it("is heard again when its channel closes, also where messages are kept back that were not inflated", async (t) => {
+    const { port, noted } = await setPaced(t, limits);
+    const socket = await openWebSocket(port, "/", { extensions: "permessage-deflate" });
+    socket.send(...Array.from({ length: 400 }, () => compressed("x")));
+    await eventually(() => assert.ok(noted.received.length >= 200));
+    assert.ok(noted.received.length < 400);
+    noted.channels[0]?.close();
+    await socket.expectClose(1000);
+    socket.sendClose(1000);
+    assert.equal(await socket.waitForEnd({ timeoutMs: 500 }), "fin");
+  });
+
   it("is held until it is let go on, and no less while what was read before takes its time", async () => {
     const told: boolean[] = [];
     const rate = new MessageRate(1000, { isOpen: true, adjustReading: () => void told.push(rate.isHeld) });
